@@ -1,0 +1,115 @@
+"""Everything that can be plugged in, on one page.
+
+To add a source, an encoder, a fusion strategy or a model family: write its file, then add its line here.
+The assets, the leaderboard and the contract tests read these tables, so nothing else changes.
+Targets are import strings, so listing a family costs no import of torch or LightGBM.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from vidrank_assets.errors import UnknownName
+
+Device = Literal["cpu", "gpu"]
+Modality = Literal["image", "text"]
+InformationSet = Literal["publish", "snapshot1"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where one plug-in lives, as `"module:attribute"`, what it is in a sentence, and what it runs on.
+
+    modality: what an encoder reads.
+    baseline: a family that every other family must beat.
+    needs: the information set without which a family cannot predict.
+    """
+
+    target: str
+    summary: str
+    device: Device = "cpu"
+    modality: Modality | None = None
+    baseline: bool = False
+    needs: InformationSet = "publish"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The plug-ins of one kind, by name."""
+
+    kind: str
+    entries: Mapping[str, Entry]
+
+    def load(self, name: str) -> Any:
+        """Import the plug-in called `name`, or raise `UnknownName` with the names there are."""
+        if name not in self.entries:
+            known = ", ".join(sorted(self.entries))
+            raise UnknownName(f"{self.kind} must be one of: {known}; got {name!r}.")
+        module, attribute = self.entries[name].target.split(":")
+        return getattr(import_module(module), attribute)
+
+
+_CAPTURE = "vidrank_assets.capture"
+_ENCODERS = "vidrank_assets.features.encoders"
+_FUSION = "vidrank_assets.features.fusion"
+_MODELS = "vidrank_assets.models"
+
+SOURCES = Catalog(
+    "source",
+    {
+        "sample": Entry(f"{_CAPTURE}.sample_world:SampleWorld", "A synthetic world with known answers, from a seed."),
+        "archive": Entry(f"{_CAPTURE}.archives:Archive", "CSV and Parquet captures of others, by a column mapping."),
+    },
+)
+
+ENCODERS = Catalog(
+    "encoder",
+    {
+        "thumbnail_statistics": Entry(
+            f"{_ENCODERS}.thumbnail_statistics:ThumbnailStatistics",
+            "Colour, layout and edges of a thumbnail; no download.",
+            modality="image",
+        ),
+        "title_ngrams": Entry(
+            f"{_ENCODERS}.title_ngrams:TitleNgrams",
+            "Hashed words and letter groups of a title; no download.",
+            modality="text",
+        ),
+        "clip": Entry(f"{_ENCODERS}.clip:Clip", "Thumbnails by a CLIP vision model.", "gpu", modality="image"),
+        "minilm": Entry(f"{_ENCODERS}.minilm:MiniLM", "Titles by a MiniLM sentence model.", "gpu", modality="text"),
+    },
+)
+
+FUSIONS = Catalog(
+    "fusion strategy",
+    {
+        "concat": Entry(f"{_FUSION}.concat:fuse", "All modalities end to end."),
+        "sum_pool": Entry(f"{_FUSION}.sum_pool:fuse", "The sum of the present modalities at one width."),
+        "max_pool": Entry(f"{_FUSION}.max_pool:fuse", "The maximum of the present modalities at one width."),
+    },
+)
+
+FAMILIES = Catalog(
+    "model family",
+    {
+        "train_mean": Entry(f"{_MODELS}.train_mean:TrainMean", "The mean of the training targets.", baseline=True),
+        "channel_median": Entry(
+            f"{_MODELS}.channel_median:ChannelMedian", "What the channel's videos usually reach.", baseline=True
+        ),
+        "channel_mean": Entry(
+            f"{_MODELS}.channel_mean:ChannelMean", "The channel's mean, shrunk to its category's.", baseline=True
+        ),
+        "metadata_lightgbm": Entry(
+            f"{_MODELS}.metadata_lightgbm:MetadataLightGBM", "Boosted trees without thumbnail or title.", baseline=True
+        ),
+        "szabo_huberman": Entry(
+            f"{_MODELS}.szabo_huberman:SzaboHuberman",
+            "Log views at the horizon, linear in log views at snapshot 1.",
+            baseline=True,
+            needs="snapshot1",
+        ),
+        "ridge": Entry(f"{_MODELS}.ridge:Ridge", "Linear, with the penalty that cross-validation prefers."),
+        "lightgbm": Entry(f"{_MODELS}.lightgbm:LightGBM", "Boosted trees on metadata and the projected fused vector."),
+    },
+)
