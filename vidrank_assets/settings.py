@@ -1,0 +1,42 @@
+"""What the environment decides: `VIDRANK_STORAGE=s3://bucket/prefix`, and so on, one field a variable."""
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from vidrank_assets.catalog import InformationSet
+
+SplitPolicy = Literal["random", "time", "channel", "time_channel"]
+
+
+def _beside_the_instance() -> str:
+    """The store lies in the instance's home, so that what Dagster says is materialized and what is stored agree."""
+    return str(Path(os.environ.get("DAGSTER_HOME", "dagster_home")).resolve() / "vidrank")
+
+
+class Settings(BaseSettings):
+    """Every setting, its default and its meaning. Credentials stay in the AWS variables and are never kept here."""
+
+    model_config = SettingsConfigDict(env_prefix="VIDRANK_", extra="ignore")
+
+    storage: str = Field(default_factory=_beside_the_instance, description="a folder, or s3://bucket/prefix")
+    s3_endpoint: str | None = Field(None, description="URL of an S3-compatible server; AWS when empty")
+    s3_region: str = Field("us-east-1", description="region of the bucket")
+
+    source: str = Field("sample", description="where the daily schedule captures from: a name in catalog.SOURCES")
+    first_day: date = Field(date(2026, 1, 5), description="first day of the daily partitions")
+
+    image_encoder: str = Field("thumbnail_statistics", description="the encoder whose vectors are fused as `image`")
+    text_encoder: str = Field("title_ngrams", description="the encoder whose vectors are fused as `text`")
+    clip_model: str = Field("openai/clip-vit-large-patch14", description="model name or local folder")
+    minilm_model: str = Field("sentence-transformers/all-MiniLM-L6-v2", description="model name or local folder")
+
+    inclusion: str = Field("default", description="which videos are in: default, shorts or all")
+    split_policy: SplitPolicy = Field("time", description="how videos are dealt to train, val and test")
+    information_set: InformationSet = Field("publish", description="what a model may know when it predicts")
+    rank_metric: str = Field("rmse_log", description="what the leaderboard is sorted by")
+    seed: int = Field(42, description="seed of everything random")
