@@ -1,0 +1,164 @@
+"""How assets reach the store: what is written where, and that what is read is what was written.
+
+A partition lies in a hive-style folder, `horizon_targets/horizon=7d/`. Its SHA-256 is in the metadata of its
+materialization and is the asset's data version; a read compares with it. These are plain IO managers and not children
+of `UPathIOManager`, because every part of that class would be overridden: paths, loading, several partitions, writing.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol, Self
+from uuid import uuid4
+
+import dagster as dg
+import polars as pl
+
+from vidrank_assets.assets.partitions import folder_of
+from vidrank_assets.assets.resources import FolderStore
+from vidrank_assets.errors import ArtifactMissing
+from vidrank_assets.storage import Storage, Stored
+from vidrank_assets.tables import TABLES
+
+_UNPARTITIONED = ""
+
+
+class Tables(dg.ConfigurableIOManager):
+    """Tables as Parquet, at `<asset>/<partition>/data.parquet`.
+
+    An asset returns a Polars frame, lazy or not; a run over several partitions returns one for each, by key.
+    An input's annotation decides what it is given: `pl.LazyFrame`, `pl.DataFrame`, `pd.DataFrame` or `pa.Table`.
+    Several partitions come as one frame of those that were materialized; an input whose metadata says `optional`
+    gets an empty table when there are none.
+    """
+
+    store: dg.ResourceDependency[FolderStore]
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        """Store the partition, or each of several, and say what was stored."""
+        store = self.store.open()
+        frames = obj if isinstance(obj, Mapping) else {_one_partition(context): obj}
+        _record(context, {partition: _write(store, context, partition, frame) for partition, frame in frames.items()})
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Read the partitions that are asked for, each compared with what was recorded of it.
+
+        Raises ArtifactMissing: none was materialized. ChecksumMismatch: one holds other bytes than were recorded.
+        """
+        store, wanted = self.store.open(), _keys(context)
+        there = set(store.keys("/".join(context.asset_key.path), suffix=".parquet"))
+        found = {partition: key for partition, key in wanted.items() if key in there}
+        optional = (context.definition_metadata or {}).get("optional", False)
+        if not found and not optional:
+            raise _never_materialized(context, len(wanted))
+        table = TABLES[context.asset_key.path[-1]] if not found else None
+        recorded = _recorded(context, list(found))
+        sums = {key: recorded.get(partition, {}).get("sha256") for partition, key in found.items()}
+        return _as_annotated(table.empty().lazy() if table else store.scan_tables(sums), context)
+
+
+class _SavedAsFolder(Protocol):
+    """What the artifact IO manager stores: anything that writes itself into a folder and reads itself from one."""
+
+    def save(self, folder: Path) -> None: ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self: ...
+
+
+class Artifacts(dg.ConfigurableIOManager):
+    """Folders of files, each written once, below `<asset>/<partition>/`; a read follows the asset's own reference."""
+
+    store: dg.ResourceDependency[FolderStore]
+
+    def handle_output(self, context: dg.OutputContext, obj: _SavedAsFolder) -> None:
+        """Have the value save itself, and store the folder under a name of its own."""
+        store, partition = self.store.open(), _one_partition(context)
+        with TemporaryDirectory() as local:
+            obj.save(Path(local))
+            stored = store.write_artifact(f"{_folder(context, partition)}/{uuid4().hex[:16]}", Path(local))
+        _record(context, {partition: {**_described(store, stored), "artifact": stored.key}})
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """The value that the latest materialization refers to, after every file of it was checked.
+
+        Raises ArtifactMissing: it was never materialized. ChecksumMismatch: a file of it was changed.
+        """
+        (partition,) = _keys(context)
+        recorded = _recorded(context, [partition]).get(partition, {})
+        if "artifact" not in recorded:
+            raise _never_materialized(context, 1)
+        with self.store.open().open_artifact(recorded["artifact"], sha256=recorded["sha256"]) as folder:
+            return context.dagster_type.typing_type.load(folder)
+
+
+def _write(store: Storage, context: dg.OutputContext, partition: str, frame: Any) -> dict[str, Any]:
+    if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
+        raise TypeError(f"{context.asset_key.to_user_string()} must return Polars frames; got {type(frame).__name__}.")
+    stored = store.write_table(f"{_folder(context, partition)}/data.parquet", frame)
+    rows = store.scan_tables({stored.key: None}).select(pl.len()).collect().item()
+    return {**_described(store, stored), "dagster/row_count": rows}
+
+
+def _described(store: Storage, stored: Stored) -> dict[str, Any]:
+    return {"dagster/uri": store.uri(stored.key), "sha256": stored.sha256, "size_bytes": stored.n_bytes}
+
+
+def _record(context: dg.OutputContext, written: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put what was stored into each partition's metadata, and the digest of it all into the data version."""
+    step = context.step_context
+    for partition, metadata in written.items():
+        step.add_asset_metadata(metadata, asset_key=context.asset_key, partition_key=partition or None)
+    sums = [metadata["sha256"] for metadata in written.values()]
+    whole = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
+    step.set_data_version(context.asset_key, dg.DataVersion(whole))
+
+
+def _one_partition(context: dg.OutputContext) -> str:
+    return context.asset_partition_key if context.has_asset_partitions else _UNPARTITIONED
+
+
+def _folder(context: dg.OutputContext | dg.InputContext, partition: str) -> str:
+    parts = list(context.asset_key.path)
+    if partition != _UNPARTITIONED:
+        parts.append(folder_of(context.asset_partitions_def, partition))
+    return "/".join(parts)
+
+
+def _keys(context: dg.InputContext) -> dict[str, str]:
+    partitions: Sequence[str] = context.asset_partition_keys if context.has_asset_partitions else [_UNPARTITIONED]
+    return {partition: f"{_folder(context, partition)}/data.parquet" for partition in partitions}
+
+
+def _recorded(context: dg.InputContext, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The metadata of the latest materialization of each partition."""
+    named = [partition for partition in partitions if partition != _UNPARTITIONED]
+    of_these = dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=named or None)
+    latest: dict[str, dict[str, Any]] = {}
+    cursor = None
+    while len(latest) < len(partitions):
+        page = context.instance.fetch_materializations(of_these, limit=max(100, len(partitions)), cursor=cursor)
+        for record in page.records:
+            metadata = record.asset_materialization.metadata if record.asset_materialization else {}
+            latest.setdefault(record.partition_key or _UNPARTITIONED, {k: v.value for k, v in metadata.items()})
+        if not page.has_more:
+            break
+        cursor = page.cursor
+    return latest
+
+
+def _as_annotated(frame: pl.LazyFrame, context: dg.InputContext) -> Any:
+    wanted = context.dagster_type.typing_type
+    module = wanted.__module__.split(".")[0]
+    if wanted is pl.LazyFrame:
+        return frame
+    table = frame.collect()
+    return table.to_pandas() if module == "pandas" else table.to_arrow() if module == "pyarrow" else table
+
+
+def _never_materialized(context: dg.InputContext, n_partitions: int) -> ArtifactMissing:
+    return ArtifactMissing(
+        f"{context.asset_key.to_user_string()} must be materialized before it is read; none of the {n_partitions} "
+        "partitions asked for is there. Materialize it, or run the job that makes it."
+    )

@@ -1,0 +1,45 @@
+"""What an asset shows of itself in the UI."""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from vidrank_assets.schema import Column, Table
+
+OWNER = "team:vidrank"
+
+
+def schema_metadata(table: Table) -> dict[str, Any]:
+    """The declared columns, for the asset's definition."""
+    return {"dagster/column_schema": dg.TableSchema(columns=[_column(column) for column in table.columns])}
+
+
+def _column(column: Column) -> dg.TableColumn:
+    unit = f" ({column.unit})" if column.unit else ""
+    return dg.TableColumn(
+        column.name,
+        str(column.dtype),
+        description=f"{column.meaning}{unit}; known: {column.known}",
+        constraints=dg.TableColumnConstraints(nullable=column.nullable),
+    )
+
+
+def table_metadata(frame: pl.DataFrame, *, rows: int = 25) -> dg.TableMetadataValue:
+    """The first rows as a table a person can read: no bytes, lists as text, times to the second."""
+    shown = frame.head(rows).select(_readable(name, dtype) for name, dtype in frame.schema.items())
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord(row) for row in shown.iter_rows(named=True)],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name, str(dtype)) for name, dtype in frame.schema.items()]),
+    )
+
+
+def _readable(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if dtype == pl.Binary:
+        return pl.format("{} bytes", column.bin.size()).alias(name)
+    if isinstance(dtype, pl.List):
+        return column.cast(pl.List(pl.String)).list.join(", ")
+    if dtype.is_temporal():
+        return column.dt.to_string("%Y-%m-%d %H:%M:%S" if isinstance(dtype, pl.Datetime) else "%Y-%m-%d")
+    return column.round(4) if dtype.is_float() else column
