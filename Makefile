@@ -1,0 +1,36 @@
+# Two commands do everything: `make demo` runs the whole graph on the sample world, `make test` passes the tests.
+export DAGSTER_HOME ?= $(CURDIR)/dagster_home
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo ui test lint bench
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/core.done
+	$(VENV)/bin/vidrank demo
+
+ui: $(VENV)/core.done
+	$(VENV)/bin/dg dev -w workspace.yaml
+
+test: $(VENV)/dev.done
+	$(VENV)/bin/pytest -n 2
+
+lint: $(VENV)/dev.done
+	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+	$(VENV)/bin/dg check defs
+
+bench: $(VENV)/dev.done
+	for script in benchmarks/*.py; do $(VENV)/bin/python $$script; done
+
+$(VENV)/core.done: pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || python3.11 -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/dev.done: pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || python3.11 -m venv $(VENV)
+	$(PIP) torch==2.13.0
+	$(PIP) --editable '.[dev]'
+	touch $@ $(VENV)/core.done

@@ -1,0 +1,103 @@
+"""`vidrank demo · import · import-fused · backfill · leaderboard`: thin commands over the jobs."""
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, cast
+
+import typer
+from rich.console import Console
+
+from vidrank_assets.catalog import SOURCES
+from vidrank_assets.errors import VidrankError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Learns how many views a video will have.")
+_console = Console(highlight=False)
+P = ParamSpec("P")
+
+Horizon = Annotated[str | None, typer.Option(help="7d, 14d, 21d or 30d; all when left out")]
+Strategy = Annotated[str | None, typer.Option(help="concat, sum_pool or max_pool; all when left out")]
+
+
+def _command(act: Callable[P, None]) -> Callable[P, None]:
+    """Registers a command. A fault that vidrank names is one sentence and exit status 1, not a traceback."""
+
+    @app.command(name=act.__name__.rstrip("_").replace("_", "-"))
+    @wraps(act)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            act(*args, **kwargs)
+        except VidrankError as fault:
+            _console.print(f"[red]{type(fault).__name__}[/red]: {fault}", soft_wrap=True)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+@_command
+def demo() -> None:
+    """Run the whole graph on the synthetic sample world: four horizons, the concat strategy."""
+    from vidrank_assets.runs import chosen_cells, runner
+
+    _console.print("[bold]vidrank[/bold] on the [bold]synthetic[/bold] sample world\n")
+    sample = cast(Any, SOURCES.load("sample"))()
+    with runner(_console.print) as runs:
+        runs.capture(sample, {})
+        horizons, _ = chosen_cells(None, None)
+        runs.backfill(horizons, ["concat"])
+    leaderboard(strategy="concat")
+    _console.print("Look next: [bold]make ui[/bold], then http://127.0.0.1:3000 → Assets → leaderboard")
+
+
+@_command
+def import_(
+    folder: Annotated[Path, typer.Argument(help="folder of CSV or Parquet captures", exists=True, file_okay=False)],
+    mapping: Annotated[str, typer.Option(help="a shipped mapping, or the path of a YAML file of your own")],
+) -> None:
+    """Fill the daily partitions with the captures of an archive."""
+    from vidrank_assets.runs import runner
+
+    options = {"folder": str(folder.resolve()), "mapping": mapping}
+    with runner(_console.print) as runs:
+        n_days = runs.capture(cast(Any, SOURCES.load("archive"))(**options), options)
+    _console.print(f"{n_days} days captured. Rejected rows, by reason: the metadata of asset rejected_captures.")
+
+
+@_command
+def import_fused(
+    manifest: Annotated[Path, typer.Argument(help="a fused_manifest.parquet with its shards", dir_okay=False)],
+    strategy: Annotated[str, typer.Option(help="the strategy to take from it")] = "concat",
+) -> None:
+    """Take the fused vectors that another system wrote, in the place of our own."""
+    from vidrank_assets.runs import runner
+
+    with runner(_console.print) as runs:
+        runs.fuse(strategy, foreign_manifest=manifest)
+
+
+@_command
+def backfill(horizon: Horizon = None, strategy: Strategy = None) -> None:
+    """Refresh, fuse and train, for one horizon or all and one strategy or all; no daemon is needed."""
+    from vidrank_assets.runs import chosen_cells, runner
+
+    horizons, strategies = chosen_cells(horizon, strategy)
+    with runner(_console.print) as runs:
+        runs.backfill(horizons, strategies)
+    leaderboard(horizon=horizon, strategy=strategy)
+
+
+@_command
+def leaderboard(horizon: Horizon = None, strategy: Strategy = None) -> None:
+    """Print the leaderboards that were made."""
+    from vidrank_assets.runs import leaderboards
+
+    for title, table in leaderboards(horizon, strategy):
+        _console.print(f"\n[bold]{title}[/bold]")
+        _console.print(table)
+
+
+def main() -> None:
+    """Entry point of `vidrank`: no numerics library takes more threads than there are cores for it."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
+    app()

@@ -1,0 +1,30 @@
+"""The code location: every asset, check, job, schedule and resource."""
+
+import warnings
+
+import dagster as dg
+
+# Backfill and freshness policies are what Dagster documents for this; its notice that they may change is not for users.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+
+from vidrank_assets.assets import capture, dataset, features, jobs, models, selection  # noqa: E402
+from vidrank_assets.assets.io_managers import Artifacts, Tables  # noqa: E402
+from vidrank_assets.assets.resources import store_resource  # noqa: E402
+from vidrank_assets.settings import Settings  # noqa: E402
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """Everything Dagster knows of vidrank."""
+    store = store_resource(Settings())
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([capture, dataset, features, models, selection]),
+        jobs=jobs.JOBS,
+        schedules=[jobs.daily_capture],
+        sensors=[jobs.refresh_after_capture],
+        resources={"store": store, "tables": Tables(store=store), "artifacts": Artifacts(store=store)},
+        executor=dg.multiprocess_executor.configured(
+            {"max_concurrent": 2, "start_method": {"forkserver": {"preload_modules": ["vidrank_assets.definitions"]}}}
+        ),
+    )

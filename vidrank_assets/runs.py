@@ -1,0 +1,120 @@
+"""Runs of the jobs in this process, on the instance that the UI shows: what the command line is made of."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import dagster as dg
+
+from vidrank_assets.capture.base import Source
+from vidrank_assets.catalog import FUSIONS
+from vidrank_assets.definitions import definitions
+from vidrank_assets.errors import InvalidInput
+from vidrank_assets.horizons import HORIZONS
+from vidrank_assets.settings import Settings
+
+_CAPTURE_OPS = ("captured_videos", "channel_snapshots", "thumbnails")
+_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs jobs one after the other, and says of each what it was and how long it took."""
+
+    instance: dg.DagsterInstance
+    report: Callable[[str], None]
+
+    def capture(self, source: Source, options: Mapping[str, str]) -> int:
+        """Capture every day the source has, each unbroken stretch of days as one run; returns the number of days.
+
+        Raises InvalidInput: the source has days before the first daily partition, or none at all.
+        """
+        days = _capturable(source)
+        config = {"config": {"source": source.name, "options": dict(options)}}
+        for stretch in _unbroken(days):
+            first, last = stretch[0].isoformat(), stretch[-1].isoformat()
+            tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+            self._run("capture_day", f"{first} … {last}", tags=tags, ops=dict.fromkeys(_CAPTURE_OPS, config))
+        return len(days)
+
+    def backfill(self, horizons: Sequence[str], strategies: Sequence[str]) -> None:
+        """Refresh the labels of some horizons, fuse some strategies, and train every family on each pair of them."""
+        for horizon in horizons:
+            self._run("refresh_targets", horizon, partition_key=horizon)
+        for strategy in strategies:
+            self.fuse(strategy)
+        for strategy in strategies:
+            for horizon in horizons:
+                cell = dg.MultiPartitionKey({"strategy": strategy, "horizon": horizon})
+                self._run("train_suite", f"{strategy} × {horizon}", partition_key=cell)
+
+    def fuse(self, strategy: str, *, foreign_manifest: Path | None = None) -> None:
+        """Fuse one strategy, or take the fused vectors that another system wrote."""
+        config = {"foreign_manifest": str(foreign_manifest.resolve())} if foreign_manifest else {}
+        self._run("fuse", strategy, partition_key=strategy, ops={"fused_embeddings": {"config": config}})
+
+    def _run(self, job: str, what: str, *, ops: Mapping[str, Any] | None = None, **options: Any) -> None:
+        started = monotonic()
+        definitions().resolve_job_def(job).execute_in_process(
+            instance=self.instance, run_config={**_QUIET, "ops": dict(ops or {})}, **options
+        )
+        self.report(f"{job:<16} {what:<26} {monotonic() - started:6.1f} s")
+
+
+@contextmanager
+def runner(report: Callable[[str], None]) -> Iterator[Runner]:
+    """A runner on the instance of `DAGSTER_HOME`, which is `dagster_home` here when the variable is not set.
+
+    Raises InvalidInput: there is no instance there.
+    """
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(Path("dagster_home").resolve())))
+    if not (home / "dagster.yaml").is_file():
+        raise InvalidInput(
+            f"DAGSTER_HOME must be a folder with a dagster.yaml; {home} has none. "
+            "Run vidrank where the project is, or copy dagster_home/dagster.yaml to a folder of your own and name that."
+        )
+    with dg.DagsterInstance.get() as instance:
+        yield Runner(instance, report)
+
+
+def _capturable(source: Source) -> Sequence[date]:
+    days, first = source.days(), Settings().first_day
+    if not days:
+        raise InvalidInput(f"{source.name} must have captures of at least one day; it has none. Check its mapping.")
+    if days[0] < first:
+        raise InvalidInput(
+            f"captures must not be older than the first daily partition, {first}; the oldest is of {days[0]}. "
+            f"Set VIDRANK_FIRST_DAY={days[0]}, for this command and for the UI."
+        )
+    return days
+
+
+def _unbroken(days: Sequence[date]) -> list[list[date]]:
+    """The days, cut wherever one is missing."""
+    stretches: list[list[date]] = []
+    for day in days:
+        if stretches and day - stretches[-1][-1] == timedelta(days=1):
+            stretches[-1].append(day)
+        else:
+            stretches.append([day])
+    return stretches
+
+
+def chosen(name: str | None, among: Mapping[str, Any], kind: str) -> list[str]:
+    """The one that is named, or all when none is.
+
+    Raises InvalidInput: there is no such name.
+    """
+    if name is not None and name not in among:
+        raise InvalidInput(f"{kind} must be one of: {', '.join(among)}; got {name!r}.")
+    return [name] if name else list(among)
+
+
+def chosen_cells(horizon: str | None, strategy: str | None) -> tuple[list[str], list[str]]:
+    """The horizons and the strategies that a command is about."""
+    return chosen(horizon, HORIZONS, "horizon"), chosen(strategy, FUSIONS.entries, "fusion strategy")
