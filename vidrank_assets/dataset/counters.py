@@ -1,0 +1,119 @@
+"""The counters of a video at any moment, from the captures on both sides of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from vidrank_assets.errors import InvalidTable
+from vidrank_assets.horizons import Horizon
+
+COUNTERS = ("view_count", "like_count", "comment_count")
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Captures of videos 0 … n_videos - 1, sorted by video and time.
+
+    rows: `video`, `captured_at` and the counters, null where hidden.
+    n_videos: how many videos there are; one of them may have no captures.
+    """
+
+    rows: pl.DataFrame
+    n_videos: int
+
+    @classmethod
+    def of(cls, captures: pl.DataFrame, n_videos: int) -> "Counters":
+        """Sort captures.
+
+        Raises InvalidTable: a video has two captures at one moment, so that it is unknown which one holds.
+        """
+        rows = captures.sort("video", "captured_at")
+        again = (pl.col("video").diff() == 0) & (pl.col("captured_at").diff().dt.total_microseconds() == 0)
+        if n_again := rows.select(again.sum()).item():
+            raise InvalidTable(
+                f"snapshots must have one row per video_id and captured_at; found {n_again} rows that repeat one. "
+                "Keep one reading of each moment where the captures are imported."
+            )
+        return cls(rows, n_videos)
+
+    def where(self, kept: pl.Series) -> "Counters":
+        """The same videos with some of their captures."""
+        return self if kept.all() else Counters(self.rows.filter(kept), self.n_videos)
+
+    def goes_down(self) -> pl.Series:
+        """Whether any counter of the video is once below its previous shown reading, (n_videos,)."""
+        down = np.zeros(self.n_videos, bool)
+        for counter in COUNTERS:
+            shown = self.rows.select("video", pl.col(counter).alias("count")).drop_nulls()
+            falls = shown.filter((pl.col("count").diff() < 0) & (pl.col("video").diff() == 0))
+            down[falls["video"].unique().to_numpy()] = True
+        return pl.Series("goes_down", down)
+
+    def beside(self, moments: pl.Series) -> pl.DataFrame:
+        """The last capture not after each video's moment, `left_*`, and the next one, `right_*`; null where none is.
+
+        moments: (n_videos,), UTC.
+        """
+        video = self.rows["video"]
+        ends = np.cumsum(self._captures_of_each(video))
+        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        right = starts + self._captures_of_each(video.filter(self.rows["captured_at"] <= moments.gather(video)))
+        places = pl.DataFrame({"right": right, "starts": starts, "ends": ends}).select(
+            left=pl.when(pl.col("right") > pl.col("starts")).then(pl.col("right") - 1),
+            right=pl.when(pl.col("right") < pl.col("ends")).then("right"),
+        )
+        return pl.DataFrame(
+            {
+                f"{side.name}_{column}": self.rows[column].gather(side)
+                for side in places
+                for column in ("captured_at", *COUNTERS)
+            }
+        )
+
+    def _captures_of_each(self, video: pl.Series) -> NDArray[np.int64]:
+        return np.bincount(video.to_numpy(), minlength=self.n_videos)
+
+
+def counters_at(beside: pl.DataFrame, videos: pl.DataFrame, horizon: Horizon) -> pl.DataFrame:
+    """What the captures beside a moment say of the counters at it.
+
+    beside: (n_videos,) rows of `Counters.beside`.
+    videos: (n_videos,) rows of `published_at` and `moment`.
+
+    Returns `label_type` (observed: the nearest capture is within the tolerance, of two equally near the earlier one;
+    interpolated: linear in log1p(count) over log(age) between captures no farther apart than the bracket, rounded to
+    whole counts; missing), the counters (null where missing, or hidden in a capture that was used), `gap_hours` (the
+    capture used, of two the farther) and `known_at` (the capture used, of two the later).
+    """
+    left, right, moment = pl.col("left_captured_at"), pl.col("right_captured_at"), pl.col("moment")
+    before, after = moment - left, right - moment
+    is_left = after.is_null() | (before <= after)
+    observed = pl.min_horizontal(before, after) <= horizon.tolerance
+    interpolated = (right - left) <= horizon.bracket
+    label_type = pl.when(observed).then(pl.lit("observed")).when(interpolated).then(pl.lit("interpolated"))
+
+    def by_type(nearest_left: pl.Expr, nearest_right: pl.Expr, between: pl.Expr) -> pl.Expr:
+        nearest = pl.when(is_left).then(nearest_left).otherwise(nearest_right)
+        return pl.when(observed).then(nearest).when(interpolated).then(between)
+
+    gap = by_type(before, after, pl.max_horizontal(before, after))
+    return pl.concat([videos, beside], how="horizontal").select(
+        label_type=label_type.otherwise(pl.lit("missing")),
+        gap_hours=gap.dt.total_microseconds() / 3_600_000_000,
+        known_at=by_type(left, right, right),
+        **{c: by_type(pl.col(f"left_{c}"), pl.col(f"right_{c}"), _between(c)) for c in COUNTERS},
+    )
+
+
+def _between(counter: str) -> pl.Expr:
+    """Linear in log1p(count) over log(age); both captures come after the publication, so both ages are positive."""
+
+    def log_age(at: str) -> pl.Expr:
+        return (pl.col(at) - pl.col("published_at")).dt.total_microseconds().log()
+
+    low, high = pl.col(f"left_{counter}").log1p(), pl.col(f"right_{counter}").log1p()
+    start = log_age("left_captured_at")
+    share = (log_age("moment") - start) / (log_age("right_captured_at") - start)
+    return ((low + share * (high - low)).exp() - 1).round().cast(pl.Int64)
