@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -29,7 +30,8 @@ from upath import UPath
 
 from vidrank_assets.errors import AlreadyStored, ArtifactMissing, ChecksumMismatch
 
-_BLOCK = 1 << 20
+#: Shards read at a time: checksums use every core, and a bucket answers several requests at once.
+_READERS = 4
 _CHECKSUMS = "checksums.json"
 
 
@@ -80,7 +82,7 @@ class Storage:
         found = folder.fs.find(folder.path) if folder.exists() else []
         start = len(self.root.path.rstrip("/")) + 1
         keys = [str(path)[start:] for path in found]
-        return sorted(key for key in keys if key.endswith(suffix) and not any(_is_partial(p) for p in key.split("/")))
+        return sorted(key for key in keys if key.endswith(suffix) and not key.endswith(".partial"))
 
     def write(self, key: str, content: bytes, *, once: bool = False) -> Stored:
         """Store bytes under the key, in the place of what was there.
@@ -161,13 +163,20 @@ class Storage:
     def gather(self, shard_keys: Sequence[str], shard_rows: Sequence[int]) -> NDArray[np.float32]:
         """Row `shard_rows[i]` of shard `shard_keys[i]`, for every i: (n, n_columns). Each shard is opened once."""
         wanted = pl.DataFrame({"key": shard_keys, "row": shard_rows}, schema={"key": pl.String, "row": pl.Int64})
-        gathered: NDArray[np.float32] | None = None
-        for (key,), rows in wanted.with_row_index("place").group_by(["key"], maintain_order=True):
-            matrix = self.read_shard(str(key)).matrix
-            if gathered is None:
-                gathered = np.empty((wanted.height, matrix.shape[1]), np.float32)
-            gathered[rows["place"].to_numpy()] = matrix[rows["row"].to_numpy()]
-        return np.empty((0, 0), np.float32) if gathered is None else gathered
+        shards = wanted.with_row_index("place").partition_by("key", maintain_order=True)
+        if not shards:
+            return np.empty((0, 0), np.float32)
+        first = self.read_shard(shards[0]["key"][0]).matrix
+        gathered = np.empty((wanted.height, first.shape[1]), np.float32)
+        gathered[shards[0]["place"].to_numpy()] = first[shards[0]["row"].to_numpy()]
+
+        def fill(rows: pl.DataFrame) -> None:
+            gathered[rows["place"].to_numpy()] = self.read_shard(rows["key"][0]).matrix[rows["row"].to_numpy()]
+
+        with ThreadPoolExecutor(_READERS) as readers:
+            for _ in readers.map(fill, shards[1:]):
+                pass
+        return gathered
 
     # ── artifacts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -274,10 +283,6 @@ class Storage:
 
     def _taken(self, key: str) -> AlreadyStored:
         return AlreadyStored(f"{self.uri(key)} is written once and is there already; write under another key.")
-
-
-def _is_partial(name: str) -> bool:
-    return name.startswith(".") and name.endswith(".partial")
 
 
 def _sha256(file: Path) -> str:

@@ -1,0 +1,27 @@
+from datetime import date
+
+from vidrank_assets.settings import Settings
+
+
+def test_one_variable_moves_the_store(monkeypatch):
+    monkeypatch.setenv("VIDRANK_STORAGE", "s3://bucket/team")
+    assert Settings().storage == "s3://bucket/team"
+
+
+def test_by_default_the_store_lies_in_the_instance_home(monkeypatch, tmp_path):
+    monkeypatch.delenv("VIDRANK_STORAGE", raising=False)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert Settings().storage == str(tmp_path / "vidrank")
+
+
+def test_the_first_day_is_a_setting(monkeypatch):
+    monkeypatch.setenv("VIDRANK_FIRST_DAY", "2017-11-14")
+    assert Settings().first_day == date(2017, 11, 14)
+
+
+def test_no_setting_holds_a_credential():
+    assert not [name for name in Settings.model_fields if any(word in name for word in ("key", "secret", "password"))]
+
+
+def test_every_setting_says_what_it_means():
+    assert all(field.description for field in Settings.model_fields.values())
