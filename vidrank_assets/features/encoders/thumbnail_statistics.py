@@ -1,0 +1,116 @@
+"""Thumbnails, by what a designer would measure: colour by place, contrast, edges, saturation."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrank_assets.catalog import Modality
+from vidrank_assets.features.encoders.base import Encoded, Encoder
+from vidrank_assets.features.encoders.pictures import decoded
+from vidrank_assets.features.vectors import Matrix
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_Plane = NDArray[np.float64]
+
+#: Every thumbnail is brought to this width and height; 16:9 as YouTube shows it.
+_SIZE = (64, 36)
+_COLOUR_CELLS = (8, 4)
+_EDGE_CELLS = (4, 2)
+_HUES, _LEVELS, _DIRECTIONS = 12, 8, 4
+_WHOLE = 8
+#: A difference of neighbouring luma above this is an edge.
+_EDGE = 0.1
+
+
+class ThumbnailStatistics(Encoder[bytes]):
+    """196 numbers of a picture, each roughly within -1 and 1.
+
+    8 x 4 cells of luma, red-green and yellow-blue (96) and of contrast (32); 4 x 2 cells of edge energy in 4
+    directions (32); histograms of hue (12), saturation (8) and luma (8); 8 of the picture as a whole.
+    """
+
+    name: ClassVar[str] = "thumbnail_statistics"
+    modality: ClassVar[Modality] = "image"
+
+    def __init__(self) -> None:
+        self.revision = "1"
+        cells, blocks = np.prod(_COLOUR_CELLS), np.prod(_EDGE_CELLS)
+        self.dim = int(4 * cells + _DIRECTIONS * blocks + _HUES + 2 * _LEVELS + _WHOLE)
+
+    def _encode(self, items: Sequence[bytes]) -> Encoded:
+        matrix: Matrix = np.zeros((len(items), self.dim), np.float32)
+        unreadable: dict[int, str] = {}
+        for i, content in enumerate(items):
+            picture = decoded(content, at_least=_SIZE)
+            if isinstance(picture, str):
+                unreadable[i] = picture
+            else:
+                matrix[i] = _statistics(picture)
+        return Encoded(matrix, unreadable)
+
+
+def _statistics(picture: "Image") -> NDArray[np.float64]:
+    from PIL import Image
+
+    aspect = np.log2(picture.width / picture.height * 9 / 16)
+    small = picture.resize(_SIZE, Image.Resampling.BOX)
+    red, green, blue = np.asarray(small, np.float64).transpose(2, 0, 1) / 255
+    hue, saturation, _ = np.asarray(small.convert("HSV"), np.float64).transpose(2, 0, 1) / 255
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    red_green, yellow_blue = red - green, (red + green) / 2 - blue
+
+    colours = [
+        _cells(2 * luma - 1, _COLOUR_CELLS),
+        _cells(red_green, _COLOUR_CELLS),
+        _cells(yellow_blue, _COLOUR_CELLS),
+    ]
+    squares = _cells(luma**2, _COLOUR_CELLS) - _cells(luma, _COLOUR_CELLS) ** 2
+    contrast = 2 * np.sqrt(np.maximum(squares, 0))
+    edges, edge_share = _edges(luma)
+    centre = luma[luma.shape[0] // 4 : -(luma.shape[0] // 4), luma.shape[1] // 4 : -(luma.shape[1] // 4)]
+    whole = [
+        2 * luma.mean() - 1,
+        2 * luma.std(),
+        2 * saturation.mean() - 1,
+        2 * saturation.std(),
+        _colourfulness(red_green, yellow_blue),
+        2 * edge_share - 1,
+        2 * (centre.mean() - luma.mean()),
+        aspect,
+    ]
+    histograms = [_shares(hue, _HUES, saturation), _shares(saturation, _LEVELS), _shares(luma, _LEVELS)]
+    return np.concatenate([*colours, contrast, edges, *histograms, whole])
+
+
+def _cells(plane: _Plane, cells: tuple[int, int]) -> _Plane:
+    """Means over a grid of columns x rows, row by row: (n_cells,)."""
+    across, down = cells
+    height, width = plane.shape
+    blocks: _Plane = plane.reshape(down, height // down, across, width // across).mean(axis=(1, 3))
+    return blocks.ravel()
+
+
+def _edges(luma: _Plane) -> tuple[_Plane, float]:
+    """Edge energy by direction and cell, (4 * n_cells,), and the share of pixels that lie on an edge."""
+    down, across = np.gradient(luma)
+    energy = np.hypot(down, across)
+    direction = np.floor(((np.arctan2(down, across) + np.pi / 8) % np.pi) / (np.pi / _DIRECTIONS)).astype(int)
+    each = [_cells(np.where(direction % _DIRECTIONS == d, energy, 0), _EDGE_CELLS) for d in range(_DIRECTIONS)]
+    return np.sqrt(np.concatenate(each)), float((energy > _EDGE).mean())
+
+
+def _shares(plane: _Plane, bins: int, weight: _Plane | None = None) -> _Plane:
+    """A histogram over 0 to 1 as shares of the pixels, (bins,); each pixel counts `weight`."""
+    places = np.minimum((plane * bins).astype(int), bins - 1).ravel()
+    weights = np.ones(plane.size) if weight is None else weight.ravel()
+    return np.bincount(places, weights, minlength=bins).astype(np.float64) / plane.size
+
+
+def _colourfulness(red_green: _Plane, yellow_blue: _Plane) -> float:
+    """Hasler & Süsstrunk 2003, "Measuring colourfulness in natural images", for channels of 0 to 1."""
+    spread = np.hypot(red_green.std(), yellow_blue.std())
+    return float(spread + 0.3 * np.hypot(red_green.mean(), yellow_blue.mean()))
