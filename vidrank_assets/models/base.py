@@ -1,8 +1,9 @@
 """What a model family is: it learns `target_log` from what is known of videos, and predicts it for others."""
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -22,7 +23,7 @@ class Dataset:
     """What is known of some videos, and, for training and scoring, what they reached.
 
     columns: n_videos rows of `metadata_features` of one information set, without `video_id`.
-    fused: (n_videos, d_fused), rows in the order of `columns`.
+    fused: (n_videos, d_fused), rows in the order of `columns`. A video may be there twice, as known at two moments.
     target_log: (n_videos,), log1p of views at the horizon; None where it is to be predicted.
 
     Raises InvalidInput: the parts differ in length, or a target is not finite.
@@ -60,6 +61,40 @@ class Dataset:
         return Dataset(self.columns[list(indices)], self.fused.rows(indices), target)
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a fitted family reads: metadata columns with their types, and the blocks of the fused vector."""
+
+    columns: pl.Schema
+    blocks: Mapping[str, int]
+
+    def arranged(self, videos: Dataset, reader: str) -> Dataset:
+        """The same videos with their columns in this order.
+
+        Raises InvalidInput: other columns, types or blocks than these.
+        """
+        differing = {name for name, _ in set(videos.columns.schema.items()) ^ set(self.columns.items())}
+        if list(videos.fused.blocks.items()) != list(self.blocks.items()):
+            differing |= {f"fused {name}" for name in (*videos.fused.blocks, *self.blocks)}
+        if differing:
+            raise InvalidInput(
+                f"columns and fused blocks must be those {reader} was fitted on; these differ: "
+                f"{', '.join(sorted(differing))}. Make them with the same information set, encoders and version."
+            )
+        return replace(videos, columns=videos.columns.select(self.columns.names()))
+
+    def save(self, folder: Path) -> None:
+        """Write both into an existing folder."""
+        self.columns.to_frame().write_ipc(folder / "columns.arrow")
+        (folder / "blocks.json").write_text(json.dumps(dict(self.blocks)))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What `save` wrote."""
+        columns = pl.read_ipc(folder / "columns.arrow", memory_map=False).schema
+        return cls(columns, json.loads((folder / "blocks.json").read_text()))
+
+
 class Regressor(ABC):
     """Predicts log1p of views at the horizon.
 
@@ -68,15 +103,17 @@ class Regressor(ABC):
 
     #: The catalog name, which is also the file's, the asset's and the leaderboard row's.
     name: ClassVar[str]
+    #: What the family is fitted to, as its leaderboard row says it.
+    learns: ClassVar[str] = "target_log"
 
     def __init__(self, *, seed: int = 42) -> None:
         self.seed = seed
-        self._columns: pl.Schema | None = None
+        self._inputs: Inputs | None = None
 
     def fit(self, train: Dataset, val: Dataset) -> Self:
         """Learn from `train`; `val` is for early stopping and for nothing else.
 
-        Raises InvalidInput: a part has no targets or no rows.
+        Raises InvalidInput: a part has no targets or no rows, or the two have different columns.
         """
         for part, rows in (("train", train), ("val", val)):
             if rows.target_log is None or not len(rows):
@@ -84,22 +121,20 @@ class Regressor(ABC):
                     f"{part} must have rows with targets; {self.name} got {len(rows)} rows. "
                     "Check the split and the label coverage of the horizon."
                 )
-        self._fit(train, val)
-        self._columns = train.columns.schema
+        self._inputs = None  # a fit that fails half-way leaves an unfitted family
+        inputs = Inputs(train.columns.schema, train.fused.blocks)
+        self._fit(train, inputs.arranged(val, self.name))
+        self._inputs = inputs
         return self
 
     def predict(self, videos: Dataset) -> Vector:
-        """Predicted target_log, (n_videos,), finite.
+        """Predicted target_log, (n_videos,), finite; each video's depends on that video only.
 
-        Raises NotFitted: before `fit`. InvalidInput: other columns than those of `fit`.
+        Raises NotFitted: before `fit`. InvalidInput: other columns or fused blocks than those of `fit`.
         """
-        columns = self._fitted_columns("predicts")
-        if videos.columns.schema != columns:
-            changed = sorted(set(videos.columns.schema.items()) ^ set(columns.items()), key=str)
-            raise InvalidInput(
-                f"columns must be those {self.name} was fitted on; these differ: {changed}. "
-                "Make them with the same information set and the same version."
-            )
+        videos = self._fitted_inputs("predicts").arranged(videos, self.name)
+        if not len(videos):
+            return np.empty(0)
         predicted = np.asarray(self._predict(videos), np.float64)
         if predicted.shape != (len(videos),) or not np.isfinite(predicted).all():
             raise InvalidInput(
@@ -113,22 +148,21 @@ class Regressor(ABC):
 
         Raises NotFitted: before `fit`.
         """
-        columns = self._fitted_columns("is saved")
-        columns.to_frame().write_ipc(folder / "columns.arrow")
+        self._fitted_inputs("is saved").save(folder)
         self._save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The family that `save` wrote, predicting the same to the bit."""
         model = cls()
-        model._columns = pl.Schema(pl.read_ipc_schema(folder / "columns.arrow"))
+        model._inputs = Inputs.load(folder)
         model._load(folder)
         return model
 
-    def _fitted_columns(self, act: str) -> pl.Schema:
-        if self._columns is None:
+    def _fitted_inputs(self, act: str) -> Inputs:
+        if self._inputs is None:
             raise NotFitted(f"{self.name} must be fitted before it {act}. Call fit, or load a stored one.")
-        return self._columns
+        return self._inputs
 
     @abstractmethod
     def _fit(self, train: Dataset, val: Dataset) -> None: ...

@@ -1,0 +1,50 @@
+"""Boosted trees on metadata and the projected fused vector."""
+
+from pathlib import Path
+
+from vidrank_assets.models.base import Dataset, Vector
+from vidrank_assets.models.boosting import BoostedTrees, TreeInputs
+from vidrank_assets.models.projector import Projector
+from vidrank_assets.models.residual import ResidualRegressor
+from vidrank_assets.models.tabular import Matrix64, TreeColumns
+
+
+class LightGBM(ResidualRegressor):
+    """Trees on the metadata columns beside the columns that `Projector` makes of the fused vector."""
+
+    name = "lightgbm"
+
+    def _fit_residual(self, train: Dataset, val: Dataset) -> None:
+        self._columns = TreeColumns().fit(train.columns)
+        self._projector = Projector(seed=self.seed)
+        projected = self._projector.fit(train)
+        self._trees = BoostedTrees.fit(
+            self._tree_inputs(train, projected),
+            train.target_log,
+            val=self._tree_inputs(val, self._projector.transform(val.fused)),
+            val_target=val.target_log,
+            seed=self.seed,
+        )
+
+    def _tree_inputs(self, videos: Dataset, projected: Matrix64) -> TreeInputs:
+        matrix = self._columns.transform(videos.columns)
+        metadata = TreeInputs(matrix, self._columns.names, self._columns.categorical)
+        return metadata.beside(projected, self._projector.names)
+
+    def _predict_residual(self, videos: Dataset) -> Vector:
+        return self._trees.predict(self._tree_inputs(videos, self._projector.transform(videos.fused)))
+
+    @property
+    def importances(self) -> dict[str, float]:
+        """Total gain by column."""
+        return self._trees.importances
+
+    def _save_residual(self, folder: Path) -> None:
+        self._columns.save(folder / "tree_columns.json")
+        self._projector.save(folder / "projector.npz")
+        self._trees.save(folder / "trees.txt")
+
+    def _load_residual(self, folder: Path) -> None:
+        self._columns = TreeColumns.load(folder / "tree_columns.json")
+        self._projector = Projector.load(folder / "projector.npz")
+        self._trees = BoostedTrees.load(folder / "trees.txt")
