@@ -100,8 +100,6 @@ def captured_videos(
     )
 
 
-@dg.asset(
-)
 @dg.asset(**_of(CHANNEL_SNAPSHOTS), partitions_def=by_day, backfill_policy=_ONE_RUN, retry_policy=RETRY)
 def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
     """Subscribers, videos and views of every watched channel."""
