@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from vidrank_assets.errors import InvalidTable
 from vidrank_assets.horizons import Horizon
 
+Places = NDArray[np.int64]
+
 COUNTERS = ("view_count", "like_count", "comment_count")
 
 
@@ -29,9 +31,9 @@ class Counters:
 
         Raises InvalidTable: a video has two captures at one moment, so that it is unknown which one holds.
         """
-        rows = captures.sort("video", "captured_at")
-        again = (pl.col("video").diff() == 0) & (pl.col("captured_at").diff().dt.total_microseconds() == 0)
-        if n_again := rows.select(again.sum()).item():
+        rows = _in_order(captures, n_videos)
+        video, at = rows["video"].to_numpy(), rows["captured_at"].to_physical().to_numpy()
+        if n_again := int(((video[1:] == video[:-1]) & (at[1:] == at[:-1])).sum()):
             raise InvalidTable(
                 f"snapshots must have one row per video_id and captured_at; found {n_again} rows that repeat one. "
                 "Keep one reading of each moment where the captures are imported."
@@ -56,10 +58,9 @@ class Counters:
 
         moments: (n_videos,), UTC.
         """
-        video = self.rows["video"]
-        ends = np.cumsum(self._captures_of_each(video))
+        ends = np.cumsum(np.bincount(self.rows["video"].to_numpy(), minlength=self.n_videos))
         starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-        right = starts + self._captures_of_each(video.filter(self.rows["captured_at"] <= moments.gather(video)))
+        right = _first_after(self.rows["captured_at"], moments, starts, ends)
         places = pl.DataFrame({"right": right, "starts": starts, "ends": ends}).select(
             left=pl.when(pl.col("right") > pl.col("starts")).then(pl.col("right") - 1),
             right=pl.when(pl.col("right") < pl.col("ends")).then("right"),
@@ -72,8 +73,27 @@ class Counters:
             }
         )
 
-    def _captures_of_each(self, video: pl.Series) -> NDArray[np.int64]:
-        return np.bincount(video.to_numpy(), minlength=self.n_videos)
+
+def _in_order(captures: pl.DataFrame, n_videos: int) -> pl.DataFrame:
+    """Sorted by video and time: by one integer of both, which takes half the time, where they fit into one."""
+    at = captures["captured_at"].to_physical().to_numpy()
+    start, end = (int(at.min()), int(at.max())) if len(at) else (0, 0)
+    span = end - start + 1
+    if n_videos * span > np.iinfo(np.int64).max:
+        return captures.sort("video", "captured_at")
+    key = pl.col("video").cast(pl.Int64) * span + (pl.col("captured_at").to_physical() - start)
+    return captures.with_columns(key=key).sort("key").drop("key")
+
+
+def _first_after(captured_at: pl.Series, moments: pl.Series, starts: Places, ends: Places) -> Places:
+    """The place of each video's first capture after its moment, or its end: a binary search in all videos at once."""
+    at, moment = captured_at.to_physical().to_numpy(), moments.to_physical().to_numpy()
+    low, high = starts, ends
+    while (searching := low < high).any():
+        middle = np.where(searching, (low + high) // 2, 0)
+        after = at[middle] > moment
+        low, high = np.where(searching & ~after, middle + 1, low), np.where(searching & after, middle, high)
+    return low
 
 
 def counters_at(beside: pl.DataFrame, videos: pl.DataFrame, horizon: Horizon) -> pl.DataFrame:
