@@ -18,6 +18,9 @@ _CELL = ("category_id", "channel_id")
 #: Sornette, Robust dynamic classes revealed by measuring the response function of a social system, PNAS 2008.
 GROWTH_EXPONENT = 0.4
 
+# Multiplied by: dividing by a number gives a single row another last bit than a long column.
+_DAYS = 1 / 86_400
+
 
 def target_events(labels: pl.DataFrame) -> pl.DataFrame:
     """The targets of one horizon as events: target_log, known since the last capture that it was made from.
@@ -35,7 +38,7 @@ def first_capture_events(first_captures: pl.DataFrame) -> pl.DataFrame:
 
     first_captures: `tables.SNAPSHOTS`, one row per video.
     """
-    age_days = (pl.col("captured_at") - pl.col("published_at")).dt.total_seconds(fractional=True) / 86_400
+    age_days = (pl.col("captured_at") - pl.col("published_at")).dt.total_seconds(fractional=True) * _DAYS
     value = pl.col("view_count").log1p() - GROWTH_EXPONENT * age_days.log()
     return _events(first_captures, value=value, known_at=pl.col("captured_at"))
 
@@ -126,7 +129,7 @@ def _as_of(queries: pl.DataFrame, running: pl.DataFrame, by: str | None = None) 
 
 def _running_statistics(ordered: pl.DataFrame) -> pl.DataFrame:
     """After each event: count, median, spread, plain mean and latest value of its channel."""
-    value, all_so_far = pl.col("value"), max(ordered.height, 1)
+    value, all_so_far = pl.col("value"), max(ordered.height, 2)
     return ordered.select(
         "channel_id",
         "known_at",

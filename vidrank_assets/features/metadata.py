@@ -29,6 +29,11 @@ _SHORT_SEC = 180
 _UPLOADS = timedelta(days=30)
 _SATURDAY = 6
 
+# Seconds are multiplied, not divided: polars divides a long column by a number through its reciprocal and a single row
+# directly, which differ in the last bit.
+_HOURS = 1 / 3_600
+_DAYS = 1 / 86_400
+
 _LINK = r"https?://\S+|\bwww\.\S+"
 # What is drawn as an emoji: by itself, by the variation selector after it (❤️), or as a keycap (1️⃣).
 _EMOJI = r"\p{Emoji_Presentation}|\p{Extended_Pictographic}\x{FE0F}|\x{20E3}"
@@ -147,7 +152,7 @@ def _time() -> list[pl.Expr]:
 def _snapshot1() -> list[pl.Expr]:
     """Counters of the first capture, their rates, and the age at it."""
     views, likes, comments = pl.col("view_count"), pl.col("like_count"), pl.col("comment_count")
-    age_hours = (pl.col("captured_at") - pl.col("published_at")).dt.total_seconds(fractional=True) / 3_600
+    age_hours = (pl.col("captured_at") - pl.col("published_at")).dt.total_seconds(fractional=True) * _HOURS
     return [
         views.alias("views_at_snapshot1"),
         likes.alias("likes_at_snapshot1"),
@@ -172,7 +177,7 @@ def _channel(videos: pl.DataFrame, captured: Captured) -> pl.DataFrame:
                 "channel_country",
                 channel_subscribers="subscriber_count",
                 channel_videos="video_count",
-                channel_age_days=age.dt.total_seconds(fractional=True) / 86_400,
+                channel_age_days=age.dt.total_seconds(fractional=True) * _DAYS,
                 channel_uploads_30d=uploads_before(videos, captured.first_captures, _UPLOADS),
             ),
             targets.select(pl.all().name.prefix("channel_target_")),
