@@ -16,6 +16,7 @@ from vidrank_assets.errors import InvalidInput, NotFitted
 from vidrank_assets.features.vectors import Vectors
 
 Vector = NDArray[np.float64]
+Indices = Sequence[int] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,21 @@ class Dataset:
         """(n_videos,), in row order."""
         return self.fused.video_ids
 
-    def rows(self, indices: Sequence[int]) -> "Dataset":
+    @property
+    def targets(self) -> Vector:
+        """`target_log`, (n_videos,), where it has to be there.
+
+        Raises InvalidInput: it is None.
+        """
+        if self.target_log is None:
+            raise InvalidInput(f"these {len(self)} videos must have targets; they have none. Join their labels.")
+        return self.target_log
+
+    def rows(self, indices: Indices) -> "Dataset":
         """Some of the videos, in the order given."""
-        target = None if self.target_log is None else self.target_log[list(indices)]
-        return Dataset(self.columns[list(indices)], self.fused.rows(indices), target)
+        chosen = [int(index) for index in indices]
+        target = None if self.target_log is None else self.target_log[chosen]
+        return Dataset(self.columns[chosen], self.fused.rows(chosen), target)
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ class Inputs:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """What `save` wrote."""
-        columns = pl.read_ipc(folder / "columns.arrow", memory_map=False).schema
+        columns = pl.Schema(pl.read_ipc_schema(folder / "columns.arrow"))
         return cls(columns, json.loads((folder / "blocks.json").read_text()))
 
 

@@ -19,7 +19,7 @@ class ChannelColumn(Regressor):
     column: ClassVar[str]
 
     def _fit(self, train: Dataset, val: Dataset) -> None:
-        self.train_mean = float(np.mean(train.target_log))  # type: ignore[arg-type]  # fit checked that it is there
+        self.train_mean = float(train.targets.mean())
 
     def _predict(self, videos: Dataset) -> Vector:
         if self.column not in videos.columns.columns:

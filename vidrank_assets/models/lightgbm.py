@@ -20,9 +20,9 @@ class LightGBM(ResidualRegressor):
         projected = self._projector.fit(train)
         self._trees = BoostedTrees.fit(
             self._tree_inputs(train, projected),
-            train.target_log,
+            train.targets,
             val=self._tree_inputs(val, self._projector.transform(val.fused)),
-            val_target=val.target_log,
+            val_target=val.targets,
             seed=self.seed,
         )
 

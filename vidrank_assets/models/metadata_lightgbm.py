@@ -17,9 +17,9 @@ class MetadataLightGBM(ResidualRegressor):
         self._columns = TreeColumns().fit(train.columns)
         self._trees = BoostedTrees.fit(
             self._tree_inputs(train),
-            train.target_log,
+            train.targets,
             val=self._tree_inputs(val),
-            val_target=val.target_log,
+            val_target=val.targets,
             seed=self.seed,
         )
 

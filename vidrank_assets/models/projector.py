@@ -18,7 +18,8 @@ class Projector:
 
     On the rows it was fitted on such a column is far closer to the target than on new ones, and trees would trust it
     blindly. So the training rows are projected by a regression that has not seen them: one of `N_FOLDS`, each fitted on
-    the other folds (stacking, Wolpert 1992). New rows are projected by the regression on all training rows.
+    the other folds with the penalty that all of train prefers (stacking, Wolpert 1992). New rows are projected by the
+    regression on all training rows.
     """
 
     def __init__(self, *, seed: int = 42) -> None:
@@ -27,12 +28,16 @@ class Projector:
     def fit(self, train: Dataset) -> Matrix64:
         """Learn from `train`, and give its rows' projections, (n_videos, d_projected), each from the other folds."""
         self._blocks = dict(train.fused.blocks)
-        self._centre, self._weights = _effects(train)
+        inputs = LinearInputs().fit(train)
+        ridge = fitted_ridge(inputs.transform(train), train.targets)
+        self._centre, self._weights = inputs.fused_effects(ridge.coef_)
         projected = np.empty((len(train), len(self.names)))
         fold = np.random.default_rng(self._seed).permutation(len(train)) % N_FOLDS
         for each in range(N_FOLDS):
             held_out, others = np.flatnonzero(fold == each), np.flatnonzero(fold != each)
-            projected[held_out] = self._projected(train.fused.rows(held_out), *_effects(train.rows(others)))
+            projected[held_out] = self._projected(
+                train.rows(held_out).fused, *_effects(train.rows(others), ridge.alpha_)
+            )
         return projected
 
     def transform(self, fused: Vectors) -> Matrix64:
@@ -64,7 +69,10 @@ class Projector:
         return projector
 
 
-def _effects(train: Dataset) -> tuple[Vector, Vector]:
-    """Centre and weights of the fused columns, (d_fused,) both, beside metadata."""
+def _effects(train: Dataset, alpha: float) -> tuple[Vector, Vector]:
+    """Centre and weights of the fused columns, (d_fused,) both, beside metadata, at one penalty."""
+    from sklearn.linear_model import Ridge
+
     inputs = LinearInputs().fit(train)
-    return inputs.fused_effects(fitted_ridge(inputs.transform(train), train.target_log).coef_)
+    ridge = Ridge(alpha=alpha, solver="cholesky").fit(inputs.transform(train), train.targets)
+    return inputs.fused_effects(ridge.coef_)

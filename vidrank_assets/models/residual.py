@@ -23,7 +23,7 @@ class ResidualRegressor(Regressor):
         self._fit_residual(self._over_channel_mean(train), self._over_channel_mean(val))
 
     def _over_channel_mean(self, videos: Dataset) -> Dataset:
-        return replace(videos, target_log=videos.target_log - self._channel_mean.predict(videos))
+        return replace(videos, target_log=videos.targets - self._channel_mean.predict(videos))
 
     def _predict(self, videos: Dataset) -> Vector:
         return self._channel_mean.predict(videos) + self._predict_residual(videos)

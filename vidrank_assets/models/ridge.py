@@ -17,7 +17,7 @@ class Ridge(ResidualRegressor):
 
     def _fit_residual(self, train: Dataset, val: Dataset) -> None:
         self._linear_inputs = LinearInputs().fit(train)
-        self._ridge = fitted_ridge(self._linear_inputs.transform(train), train.target_log)
+        self._ridge = fitted_ridge(self._linear_inputs.transform(train), train.targets)
 
     @property
     def alpha(self) -> float:

@@ -22,7 +22,7 @@ class SzaboHuberman(Regressor):
     name = "szabo_huberman"
 
     def _fit(self, train: Dataset, val: Dataset) -> None:
-        early, target = _log_views(train), np.asarray(train.target_log)
+        early, target = _log_views(train), train.targets
         seen = np.isfinite(early)
         self.mean, self.slope, self.intercept = float(target.mean()), 0.0, float(target.mean())
         if seen.any() and np.ptp(early[seen]) > 0:

@@ -1,4 +1,4 @@
-"""The fitted preprocessing of metadata columns: for linear models imputed, scaled and one-hot; for trees left as they are.
+"""The fitted preprocessing of metadata columns: imputed, scaled and one-hot for linear models; left missing for trees.
 
 Both are fitted on training rows only and are part of a family's artifact.
 """

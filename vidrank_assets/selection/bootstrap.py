@@ -1,0 +1,144 @@
+"""How sure a metric is: percentile intervals by resampling channels, since videos of one channel are not independent.
+
+Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 8 (clusters) and 13 (percentiles). With few
+channels such intervals are too narrow; with one there is none.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from vidrank_assets.errors import InvalidInput, NoRows
+from vidrank_assets.selection.metrics import Metric, Vector
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+Counts = NDArray[np.int64]
+
+#: What identifies a row, and what a metric reads of it.
+KEYS = {"videos": ("video_id",), "pairs": ("video_id_a", "video_id_b")}
+READS = {"videos": ("y_true", "y_pred"), "pairs": ("target_a", "target_b", "score_a", "score_b")}
+
+
+class Interval(NamedTuple):
+    """A value and the bounds within which 95 % of the resamples fall; bounds are NaN with less than two channels."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interval(metric: Metric, rows: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42) -> Interval:
+    """The metric on `rows` and its interval.
+
+    rows: channel_id and the columns of `READS[metric.of]`, a row per video or pair.
+    Raises NoRows: there are none.
+    """
+    return _interval(metric.value(*_columns(metric, rows)), resampled(metric, rows, resamples=resamples, seed=seed))
+
+
+def improvement(
+    metric: Metric, rows: pl.DataFrame, over: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42
+) -> Interval:
+    """By how much `rows` are better than `over`, on equal resamples; positive is better for every metric.
+
+    Raises InvalidInput: the two are not predictions for the same rows in the same order.
+    """
+    same = [*KEYS[metric.of], "channel_id"]
+    if not rows.select(same).equals(over.select(same)):
+        raise InvalidInput(
+            f"two models must be compared on the same {metric.of} in the same order; got {rows.height} and "
+            f"{over.height} that differ. Predict with both on one split."
+        )
+    ours, theirs = (resampled(metric, each, resamples=resamples, seed=seed) for each in (rows, over))
+    value = metric.value(*_columns(metric, rows)) - metric.value(*_columns(metric, over))
+    return _interval(metric.sign * value, metric.sign * (ours - theirs))
+
+
+def resampled(metric: Metric, rows: pl.DataFrame, *, resamples: int, seed: int) -> Vector:
+    """The metric on each resample, (resamples,): as many channels as there are, drawn with replacement.
+
+    Equal channels and seeds give equal draws, so two models are compared on the same resamples. NaN where the metric is
+    not defined, for example where every drawn video has one target; empty with less than two channels.
+    """
+    if rows.is_empty():
+        raise NoRows(f"{metric.name} must have {metric.of} to be computed on; there are none. Check the split.")
+    channels, channel = np.unique(rows["channel_id"].to_numpy(), return_inverse=True)
+    n_channels = len(channels)
+    if n_channels < 2:  # noqa: PLR2004
+        return np.empty(0)
+    drawn = np.random.default_rng(seed).multinomial(n_channels, np.full(n_channels, 1 / n_channels), size=resamples)
+    columns = _columns(metric, rows)
+    if metric.name in _ADDITIVE:
+        terms, combined = _ADDITIVE[metric.name]
+        sums = np.column_stack([np.bincount(channel, term, n_channels) for term in terms(*columns)])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return combined(*(drawn.astype(np.float64) @ sums).T)
+    return np.array([metric.value(*_repeated(columns, counts[channel])) for counts in drawn])
+
+
+def _repeated(columns: Sequence[Vector], times: Counts) -> list[Vector]:
+    return [np.repeat(column, times) for column in columns]
+
+
+def _columns(metric: Metric, rows: pl.DataFrame) -> list[Vector]:
+    return [rows[name].to_numpy() for name in READS[metric.of]]
+
+
+def _interval(value: float, values: Vector) -> Interval:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return Interval(value, float("nan"), float("nan"))
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return Interval(value, float(low), float(high))
+
+
+def _squared(target: Vector, predicted: Vector) -> list[Vector]:
+    return [np.ones_like(target), (target - predicted) ** 2]
+
+
+def _absolute(target: Vector, predicted: Vector) -> list[Vector]:
+    return [np.ones_like(target), np.abs(target - predicted)]
+
+
+def _variance(target: Vector, predicted: Vector) -> list[Vector]:
+    centred = target - target.mean()  # near zero, sums of squares keep their digits
+    return [np.ones_like(target), (target - predicted) ** 2, centred, centred**2]
+
+
+def _credit(target_a: Vector, target_b: Vector, score_a: Vector, score_b: Vector) -> list[Vector]:
+    order = np.sign(target_a - target_b)
+    return [np.abs(order), np.abs(order) * (1 + order * np.sign(score_a - score_b)) / 2]
+
+
+def _root_mean(n: Vector, total: Vector) -> Vector:
+    return np.sqrt(total / n)
+
+
+def _mean(n: Vector, total: Vector) -> Vector:
+    return total / n
+
+
+def _explained(n: Vector, residual: Vector, total: Vector, squares: Vector) -> Vector:
+    return 1 - residual / (squares - total**2 / n)
+
+
+def _in_views(terms: Callable[..., list[Vector]]) -> Callable[..., list[Vector]]:
+    return lambda target, predicted: terms(np.expm1(target), np.expm1(predicted))
+
+
+#: Metrics that are functions of sums over rows: the terms of a row, and the metric of their sums. Their resamples are
+#: one matrix product with sums by channel; other metrics are computed on the rows of every resample.
+_ADDITIVE: Mapping[str, tuple[Callable[..., list[Vector]], Callable[..., Vector]]] = {
+    "rmse_log": (_squared, _root_mean),
+    "mae_log": (_absolute, _mean),
+    "r2_log": (_variance, _explained),
+    "rmse_raw": (_in_views(_squared), _root_mean),
+    "mae_raw": (_in_views(_absolute), _mean),
+    "pairwise_auc": (_credit, _mean),
+}

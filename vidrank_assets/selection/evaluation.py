@@ -1,0 +1,97 @@
+"""One family on one grid partition: fitted on train, its predictions for val and test, and for honest pairs."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Self
+
+import polars as pl
+
+from vidrank_assets.catalog import FAMILIES
+from vidrank_assets.models.base import Regressor, load_family
+from vidrank_assets.selection.task import SCORED, Cell, Task
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One family on one cell: the fitted model, what it predicted, and what it cost.
+
+    predictions: the videos of val and test: video_id, channel_id, split, y_true, the slices, y_pred.
+    pair_predictions: their pairs: video_id_a, video_id_b, channel_id, split, target_a, target_b, and as score_a the
+    prediction for a, as score_b that for b with its channel dated at a's publication.
+    n_train: rows it was fitted on. fit_seconds and predict_ms_per_1k: measured, so they differ between runs.
+    """
+
+    cell: Cell
+    model: Regressor
+    predictions: pl.DataFrame
+    pair_predictions: pl.DataFrame
+    n_train: int
+    fit_seconds: float
+    predict_ms_per_1k: float
+
+    @property
+    def name(self) -> str:
+        """The family's catalog name."""
+        return self.model.name
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether every other family must beat it."""
+        return FAMILIES.entries[self.name].baseline
+
+    def save(self, folder: Path) -> None:
+        """Write model, predictions and figures into an existing folder; nothing in it needs unpickling."""
+        (folder / "model").mkdir()
+        self.model.save(folder / "model")
+        self.predictions.write_parquet(folder / "predictions.parquet")
+        self.pair_predictions.write_parquet(folder / "pair_predictions.parquet")
+        figures = {
+            "model": self.name,
+            "cell": asdict(self.cell),
+            "n_train": self.n_train,
+            "fit_seconds": self.fit_seconds,
+            "predict_ms_per_1k": self.predict_ms_per_1k,
+        }
+        (folder / "trial.json").write_text(json.dumps(figures, indent=2))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The trial that `save` wrote."""
+        figures = json.loads((folder / "trial.json").read_text())
+        return cls(
+            cell=Cell(**figures.pop("cell")),
+            model=load_family(figures.pop("model")).load(folder / "model"),
+            predictions=pl.read_parquet(folder / "predictions.parquet"),
+            pair_predictions=pl.read_parquet(folder / "pair_predictions.parquet"),
+            **figures,
+        )
+
+
+def trial(task: Task, family: str, *, seed: int = 42) -> Trial:
+    """Fit `family` on train and predict val, test and their pairs.
+
+    Raises UnknownName: the catalog lists no such family. InvalidInput: it cannot learn from these rows.
+    """
+    started = perf_counter()
+    model = load_family(family)(seed=seed).fit(task.parts["train"], task.parts["val"])
+    fitted = perf_counter()
+    y_pred = {part: model.predict(task.parts[part]) for part in SCORED}
+    predicted = perf_counter()
+    predictions = task.videos.with_columns(y_pred=pl.concat([pl.Series(y_pred[part]) for part in SCORED]))
+    return Trial(
+        cell=task.cell,
+        model=model,
+        predictions=predictions,
+        pair_predictions=_scored_pairs(task, predictions, model),
+        n_train=len(task.parts["train"]),
+        fit_seconds=fitted - started,
+        predict_ms_per_1k=(predicted - fitted) * 1e6 / predictions.height,
+    )
+
+
+def _scored_pairs(task: Task, predictions: pl.DataFrame, model: Regressor) -> pl.DataFrame:
+    score_a = predictions.select(video_id_a="video_id", score_a="y_pred")
+    scored = task.pairs.join(score_a, on="video_id_a", how="left", maintain_order="left")
+    return scored.with_columns(score_b=pl.Series(model.predict(task.later), dtype=pl.Float64))

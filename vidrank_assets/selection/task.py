@@ -1,0 +1,139 @@
+"""What every family of one grid partition is fitted on and scored on, joined once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from vidrank_assets.catalog import InformationSet
+from vidrank_assets.errors import InvalidInput
+from vidrank_assets.features.vectors import Vectors
+from vidrank_assets.models.base import Dataset
+from vidrank_assets.models.inputs import datasets, left_out, redated
+
+#: Age at the first capture, in hours, at which a new slice begins.
+AGE_STEPS_HOURS = (24, 48, 72)
+
+#: The columns of predictions by which metrics are also given apart.
+SLICES = ("text_present", "age_at_snapshot1", "channel_seen_in_train", "label_type")
+
+SCORED = ("val", "test")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One partition of the grid, and what its models may know."""
+
+    fusion_strategy: str
+    horizon_days: int
+    information_set: InformationSet = "publish"
+
+
+@dataclass(frozen=True)
+class LaterSides:
+    """Honest pairs: the later video of each is looked at again, its channel dated at the earlier one's publication.
+
+    pairs: `tables.TRAINING_PAIRS`.
+    features: `tables.METADATA_FEATURES` of video_id_b, row by row of `pairs`, dated by `dataset.pairs.pair_moments`.
+
+    Raises InvalidInput: the rows of the two don't belong together.
+    """
+
+    pairs: pl.DataFrame
+    features: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        if self.pairs["video_id_b"].to_list() != self.features["video_id"].to_list():
+            raise InvalidInput(
+                f"features must have one row per pair, of its later video; got {self.features.height} rows for "
+                f"{self.pairs.height} pairs, or other videos. Make them with metadata_features(captured, pair_moments)."
+            )
+
+    def among(self, video_ids: frozenset[str]) -> "LaterSides":
+        """The pairs of val and test of which both videos are among these."""
+        known = pl.col("video_id_a").is_in(video_ids) & pl.col("video_id_b").is_in(video_ids)
+        kept = self.pairs.select(known & pl.col("split").is_in(SCORED)).to_series()
+        return LaterSides(self.pairs.filter(kept), self.features.filter(kept))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every family of one cell is fitted on and scored on: the same rows for all.
+
+    parts: train, val and test. videos: val and test rows in their order, with channel, target and slices.
+    pairs: val and test pairs with both targets. later: their later videos at the earlier publication, row by row.
+    left_out: how many videos and pairs are in none of these, by reason.
+    """
+
+    cell: Cell
+    parts: Mapping[str, Dataset]
+    videos: pl.DataFrame
+    pairs: pl.DataFrame
+    later: Dataset
+    left_out: Mapping[str, int]
+
+
+def task(
+    cell: Cell,
+    features: pl.DataFrame,
+    fused: Vectors,
+    *,
+    split_manifest: pl.DataFrame,
+    horizon_targets: pl.DataFrame,
+    later_sides: LaterSides,
+) -> Task:
+    """The rows of one cell, joined once for all its families; the tables are those of tables.py, of that horizon.
+
+    Raises NoRows: a part of the split is left with no video. LeakageError: a feature outside the information set.
+    """
+    parts = datasets(features, fused, split_manifest, cell.information_set)
+    scored = frozenset(video for part in SCORED for video in parts[part].video_ids)
+    sides = later_sides.among(scored)
+    n_pairs = later_sides.pairs.filter(pl.col("split").is_in(SCORED)).height
+    return Task(
+        cell=cell,
+        parts=parts,
+        videos=_scored_videos(parts, split_manifest, horizon_targets),
+        pairs=_targets_of_both(sides.pairs, split_manifest),
+        later=redated(sides.features, fused, cell.information_set),
+        left_out=left_out(features, fused, split_manifest) | {"pairs_without_both": n_pairs - sides.pairs.height},
+    )
+
+
+def _scored_videos(
+    parts: Mapping[str, Dataset], split_manifest: pl.DataFrame, horizon_targets: pl.DataFrame
+) -> pl.DataFrame:
+    labels = horizon_targets.select(
+        "video_id",
+        channel_id=pl.coalesce("channel_id", "video_id"),  # a video without a channel is a channel of its own
+        age_at_snapshot1=_age_slice(pl.col("video_age_hours_at_snapshot1")),
+        label_type="horizon_label_type",
+    )
+    channels = pl.DataFrame({"video_id": parts["train"].video_ids}).join(labels, on="video_id")["channel_id"].unique()
+    rows = pl.DataFrame({"video_id": [video for part in SCORED for video in parts[part].video_ids]})
+    rows = rows.join(split_manifest, on="video_id", how="left", maintain_order="left")
+    rows = rows.join(labels, on="video_id", how="left", maintain_order="left")
+    return rows.select(
+        "video_id",
+        "channel_id",
+        "split",
+        y_true="target_log",
+        text_present=pl.col("text_present").cast(pl.String),
+        age_at_snapshot1="age_at_snapshot1",
+        channel_seen_in_train=pl.col("channel_id").is_in(channels.implode()).cast(pl.Int64).cast(pl.String),
+        label_type="label_type",
+    )
+
+
+def _age_slice(age_hours: pl.Expr) -> pl.Expr:
+    steps = (0, *AGE_STEPS_HOURS)
+    names = [*(f"{low}-{high} h" for low, high in zip(steps, AGE_STEPS_HOURS, strict=False)), f"{steps[-1]} h+"]
+    return age_hours.cut(AGE_STEPS_HOURS, labels=names, left_closed=True).cast(pl.String)
+
+
+def _targets_of_both(pairs: pl.DataFrame, split_manifest: pl.DataFrame) -> pl.DataFrame:
+    target = split_manifest.select("video_id", "target_log")
+    for side in ("a", "b"):
+        named = target.rename({"video_id": f"video_id_{side}", "target_log": f"target_{side}"})
+        pairs = pairs.join(named, on=f"video_id_{side}", how="left", maintain_order="left")
+    return pairs.select("video_id_a", "video_id_b", "channel_id", "split", "target_a", "target_b")
