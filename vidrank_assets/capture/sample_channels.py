@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from vidrank_assets.capture.sample_draws import choice, normal, uniform
 
@@ -27,7 +28,7 @@ _SPOKEN = ("en", "en-US", "en-GB", "es", "de", None)
 
 LEVEL_MEAN, LEVEL_SD, NICHE_SD = 9.8, 1.15, 0.35
 STYLE_SD = 0.4
-_SPARSE, _TINY, _HIDDEN = (13, 12), (31, 30), (29, 7)
+_SPARSE, _TINY, _HIDDEN = (13, 12), (29, 28), (23, 7)
 
 
 def identifier(seed: int, what: str, n_bytes: int) -> str:
@@ -47,7 +48,7 @@ def channels(seed: int, n_channels: int) -> pl.DataFrame:
     level = LEVEL_MEAN + LEVEL_SD * normal(seed, "level", index) + NICHE_SD * normal(seed, "niche", niche)
     subscribers = np.exp(level + 2.2 + 0.6 * normal(seed, "subscribers", index))
     subscribers = np.where(_every(index, _TINY), 40 + 50 * uniform(seed, "tiny", index), subscribers)
-    cadence = 130 + 200 * uniform(seed, "cadence", index) ** 2
+    cadence = 160 + 210 * uniform(seed, "cadence", index) ** 2
     return pl.DataFrame(
         {
             "channel": index,
@@ -76,16 +77,16 @@ def channels(seed: int, n_channels: int) -> pl.DataFrame:
     )
 
 
-def _every(index: np.typing.NDArray[np.int64], cycle: tuple[int, int]) -> np.typing.NDArray[np.bool_]:
+def _every(index: NDArray[np.int64], cycle: tuple[int, int]) -> NDArray[np.bool_]:
     period, remainder = cycle
     return np.asarray(index % period == remainder)
 
 
-def _named(names: tuple[str | None, ...], seed: int, what: str, index: np.typing.NDArray[np.int64]) -> pl.Series:
+def _named(names: tuple[str | None, ...], seed: int, what: str, index: NDArray[np.int64]) -> pl.Series:
     return pl.Series([names[i] for i in choice(seed, what, len(names), index)], dtype=pl.String)
 
 
-def _created(seed: int, index: np.typing.NDArray[np.int64]) -> pl.Series:
+def _created(seed: int, index: NDArray[np.int64]) -> pl.Series:
     """Between 2008 and 2024, so every channel is older than the world."""
     days = date(2008, 1, 1).toordinal() - date(1970, 1, 1).toordinal() + choice(seed, "created", 6000, index)
     return pl.Series(days * 86_400_000_000 + 43_200_000_000).cast(pl.Datetime("us", "UTC"))

@@ -2,11 +2,14 @@
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from vidrank_assets.capture.sample_draws import Floats, choice, normal, uniform
 
 #: A video is captured daily until it is this old, so that a horizon of 30 days has captures on both sides.
 LAST_AGE_DAYS = 32
+#: Views of the first day grow with the power SHAPE of the age; 1 would be a constant rate.
+SHAPE = 0.6
 
 _DAY_US = 86_400_000_000
 #: A daily capture begins at this time of day, UTC, and some minutes later on some days.
@@ -16,16 +19,16 @@ _MISSED_SHARE, _OUTAGE_SHARE, _LATE_SHARE, _AUDITED_SHARE = 0.03, 0.01, 0.04, 0.
 _LIKES_HIDDEN_SHARE, _COMMENTS_OFF_SHARE = 0.03, 0.04
 
 
-def log_growth(age_days: Floats, half_life_days: Floats) -> Floats:
-    """Log of the share of its final views that a video has at age t: t / (t + half-life).
+def log_growth(age_days: Floats, scale_days: Floats) -> Floats:
+    """Log of the share of its final views that a video has at age t: (t / (t + scale)) ^ SHAPE.
 
     Saturating, so log views at a horizon are nearly linear in log views at an earlier age, with slope 1.
     Source of that relation: Szabo & Huberman 2010.
     """
-    return np.asarray(-np.log1p(half_life_days / age_days), np.float64)
+    return np.asarray(-SHAPE * np.log1p(scale_days / age_days), np.float64)
 
 
-def capture_instants(seed: int, days: np.typing.NDArray[np.int64]) -> np.typing.NDArray[np.int64]:
+def capture_instants(seed: int, days: NDArray[np.int64]) -> NDArray[np.int64]:
     """When the capture of each day begins, in microseconds since 1970-01-01."""
     return days * _DAY_US + _START_US + choice(seed, "start", 60 * _JITTER_MINUTES, days) * 1_000_000
 
@@ -54,7 +57,7 @@ def _captured_at(seed: int, rows: pl.DataFrame) -> pl.Series:
     return pl.Series("captured_at", at).cast(pl.Datetime("us", "UTC"))
 
 
-def _seen(seed: int, rows: pl.DataFrame) -> np.typing.NDArray[np.bool_]:
+def _seen(seed: int, rows: pl.DataFrame) -> NDArray[np.bool_]:
     channel, day, on = (rows[name].to_numpy() for name in ("channel", "day", "capture_day"))
     missed = uniform(seed, "missed", channel, day, on) < _MISSED_SHARE
     outage = uniform(seed, "outage", channel, on) < _OUTAGE_SHARE
@@ -66,9 +69,7 @@ def _seen(seed: int, rows: pl.DataFrame) -> np.typing.NDArray[np.bool_]:
 def _counters(seed: int, rows: pl.DataFrame) -> list[pl.Series]:
     """Whole counts. A few videos lose 5 to 9 % of theirs at once, in an audit; some hide likes or comments."""
     channel, day = rows["channel"].to_numpy(), rows["day"].to_numpy()
-    log_views = rows["log_final"].to_numpy() + log_growth(
-        rows["age_days"].to_numpy(), rows["half_life_days"].to_numpy()
-    )
+    log_views = rows["log_final"].to_numpy() + log_growth(rows["age_days"].to_numpy(), rows["scale_days"].to_numpy())
     audit_age = 10 + choice(seed, "audit_age", 17, channel, day)
     audited = (uniform(seed, "audited", channel, day) < _AUDITED_SHARE) & (rows["offset"].to_numpy() >= audit_age)
     kept = np.where(audited, 0.91 + 0.04 * uniform(seed, "kept", channel, day), 1.0)
@@ -82,6 +83,6 @@ def _counters(seed: int, rows: pl.DataFrame) -> list[pl.Series]:
     ]
 
 
-def _hidden(name: str, counts: Floats, where: np.typing.NDArray[np.bool_]) -> pl.Series:
+def _hidden(name: str, counts: Floats, where: NDArray[np.bool_]) -> pl.Series:
     frame = pl.DataFrame({"count": counts.astype(np.int64), "hidden": where})
     return frame.select(pl.when(~pl.col("hidden")).then("count").alias(name)).to_series()

@@ -23,7 +23,7 @@ _DIGIT_SHARE, _SHORT_SHARE, _LONG_SHARE, _LIVE_SHARE, _MARKS = 0.25, 0.07, 0.01,
 # Within each list good and bad words are equally long, so that the length of a title says nothing about them.
 _HOOKS = {
     "Forbidden": 0.7, "Secret": 0.6, "Brutal": 0.5, "Genius": 0.4, "Perfect": 0.3, "Hidden": 0.2, "Rare": 0.1,
-    "Simple": -0.1, "Classic": -0.2, "Typical": -0.3, "Quiet": -0.4, "Weekly": -0.5, "Plain": -0.6, "Leftover": -0.7,
+    "Simple": -0.1, "Classic": -0.2, "Typical": -0.3, "Quiet": -0.4, "Regular": -0.5, "Boring": -0.6, "Leftover": -0.7,
 }  # fmt: skip
 _CLOSERS = {
     "Nobody Expected": 0.4, "Gone Wrong": 0.3, "In One Day": 0.2, "From Scratch": 0.1,
@@ -33,9 +33,9 @@ _SUBJECTS = {
     "tech": ("Laptop", "Drone", "Camera", "Robot", "Router", "Phone", "Tablet", "Modem"),
     "gaming": ("Speedrun", "Boss", "Dungeon", "Racing", "Puzzle", "Farm", "Kingdom", "Tycoon"),
     "education": ("Physics", "Brain", "Volcano", "Rome", "Algebra", "Verbs", "Geology", "Logic"),
-    "entertainment": ("Prank", "Magic", "Karaoke", "Stunt", "Parody", "Sketch", "Podcast", "Recap"),
-    "beauty": ("Eyeliner", "Glow", "Haircut", "Perfume", "Toner", "Nails", "Lotion", "Brush"),
-    "news": ("Election", "Storm", "Rocket", "Border", "Budget", "Strike", "Census", "Treaty"),
+    "entertainment": ("Karaoke", "Magic", "Prank", "Stunt", "Parody", "Sketch", "Podcast", "Recap"),
+    "beauty": ("Glow", "Eyeliner", "Haircut", "Perfume", "Toner", "Nails", "Lotion", "Sponge"),
+    "news": ("Storm", "Election", "Rocket", "Border", "Budget", "Strike", "Census", "Treaty"),
 }
 _SUBJECT_STEPS = (0.28, 0.2, 0.12, 0.04, -0.04, -0.12, -0.2, -0.28)
 
@@ -73,22 +73,23 @@ def published(seed: int, channels: pl.DataFrame, days: range) -> pl.DataFrame:
     """The videos that go online on those days (counted from 1970-01-01), by day and channel.
 
     Holds the columns of `channels`, what the API shows of the video, and the parts of its log views: `level` of the
-    channel, `title_part`, `picture_part`, `form_part`, `noise_part`, their sum `log_final`, and `half_life_days`.
+    channel, `title_part`, `picture_part`, `form_part`, `noise_part`, their sum `log_final`, and `scale_days`.
     """
     grid = channels.join(
         pl.DataFrame({"day": list(days)}, schema={"day": pl.Int64}), how="cross", maintain_order="right"
     )
     videos = grid.filter(uploads_before("day", after=1) > uploads_before("day"))
     channel, day = videos["channel"].to_numpy(), videos["day"].to_numpy()
+    ids = [identifier(seed, f"video/{c}/{d}", 8) for c, d in zip(channel, day, strict=True)]
     frame = videos.with_columns(
         *_published_at(seed, videos),
         *_title(seed, videos),
         *_length(seed, videos),
         *_picture(seed, videos),
-        pl.Series("video_id", [identifier(seed, f"video/{c}/{d}", 8) for c, d in zip(channel, day, strict=True)]),
+        pl.Series("video_id", ids, pl.String),
         pl.Series("noise_part", WEIGHTS.noise_sd * normal(seed, "noise", channel, day)),
         pl.Series(
-            "half_life_days", 2.5 * np.exp(0.3 * videos["speed"].to_numpy() + 0.3 * normal(seed, "pace", channel, day))
+            "scale_days", 4.0 * np.exp(0.3 * videos["speed"].to_numpy() + 0.3 * normal(seed, "pace", channel, day))
         ),
     )
     return _with_log_views(frame)

@@ -32,7 +32,7 @@ class SampleWorld:
     """The source called `sample`.
 
     seed: the same seed is the same world, whatever days are asked for, in whatever order.
-    n_channels: about a fifth of it is the number of videos a day.
+    n_channels: a little over a fifth of it is the number of videos a day.
     n_days: the days that `days` lists; the world itself goes on after them.
     A number may be given as text, as it comes from a configuration. Raises InvalidInput: it is not a whole number, or
     there would be no channel or no day.
@@ -40,7 +40,7 @@ class SampleWorld:
 
     name: ClassVar[str] = "sample"
 
-    def __init__(self, seed: int | str = 42, *, n_channels: int | str = 72, n_days: int | str = 118) -> None:
+    def __init__(self, seed: int | str = 42, *, n_channels: int | str = 60, n_days: int | str = 118) -> None:
         self.seed = _whole("seed", seed)
         self.n_days = _whole("n_days", n_days, least=1)
         self._channels = channels(self.seed, _whole("n_channels", n_channels, least=1))
@@ -102,7 +102,7 @@ class SampleWorld:
         """
         wanted = [_number(day) for day in days]
         videos = self._published(days).filter(pl.col("day").is_in(wanted))
-        grown = log_growth(np.full(videos.height, age / timedelta(days=1)), videos["half_life_days"].to_numpy())
+        grown = log_growth(np.full(videos.height, age / timedelta(days=1)), videos["scale_days"].to_numpy())
         return videos.select(
             "video_id",
             "channel_id",
