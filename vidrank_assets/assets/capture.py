@@ -12,7 +12,6 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from vidrank_assets.assets.compute import RETRY
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
@@ -70,7 +69,6 @@ def _of(table: Table, **options: Any) -> dict[str, Any]:
     },
     partitions_def=by_day,
     backfill_policy=_ONE_RUN,
-    retry_policy=RETRY,
 )
 def captured_videos(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
@@ -100,7 +98,7 @@ def captured_videos(
     )
 
 
-@dg.asset(**_of(CHANNEL_SNAPSHOTS), partitions_def=by_day, backfill_policy=_ONE_RUN, retry_policy=RETRY)
+@dg.asset(**_of(CHANNEL_SNAPSHOTS), partitions_def=by_day, backfill_policy=_ONE_RUN)
 def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
     """Subscribers, videos and views of every watched channel."""
     days = _days(context)
@@ -111,7 +109,7 @@ def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) 
     )
 
 
-@dg.asset(**_of(THUMBNAILS), partitions_def=by_day, backfill_policy=_ONE_RUN, retry_policy=RETRY)
+@dg.asset(**_of(THUMBNAILS), partitions_def=by_day, backfill_policy=_ONE_RUN)
 def thumbnails(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
     """Thumbnails first seen that day, as they came."""
     days = _days(context)

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import dagster as dg
-
 from vidrank_assets.catalog import Device
 
 
@@ -23,6 +21,3 @@ PLACEMENTS: Mapping[Device, Placement] = {
         op_tags={"dagster-k8s/config": {"container_config": {"resources": {"limits": {"nvidia.com/gpu": "1"}}}}},
     ),
 }
-
-#: A step that failed for a passing reason (a lost connection, a full disk just freed) is tried twice more.
-RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)

@@ -8,7 +8,6 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from vidrank_assets.assets.compute import RETRY
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_horizon
 from vidrank_assets.capture.inclusion import PRESETS, counted, included
@@ -43,7 +42,6 @@ class TargetsConfig(dg.Config):
     check_specs=[
         dg.AssetCheckSpec("label_coverage", "horizon_targets", description="At least half of the videos have a label.")
     ],
-    retry_policy=RETRY,
 )
 def horizon_targets(
     context: dg.AssetExecutionContext, config: TargetsConfig, snapshots: pl.LazyFrame
@@ -88,7 +86,6 @@ class SplitConfig(dg.Config):
     partitions_def=by_horizon,
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
-    retry_policy=RETRY,
 )
 def split_manifest(
     context: dg.AssetExecutionContext,

@@ -1,0 +1,88 @@
+from datetime import date
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from vidrank_assets.assets import capture
+from vidrank_assets.assets.io_managers import Tables
+from vidrank_assets.assets.resources import FolderStore
+from vidrank_assets.capture.sample_world import SampleWorld
+from vidrank_assets.errors import InvalidInput
+
+OPS = ("captured_videos", "channel_snapshots", "thumbnails")
+ASSETS = [capture.captured_videos, capture.channel_snapshots, capture.thumbnails]
+GENERIC = "video_id,captured_at,published_at,channel_id,title,view_count\n"
+
+
+@pytest.fixture
+def captured(tmp_path):
+    """Captures a range of days into one store, and gives back what is stored of a table."""
+    store = FolderStore(root=str(tmp_path / "store"))
+
+    def run(first, last, source="sample", **options):
+        config = {"config": {"source": source, "options": options}}
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = dg.materialize(
+                ASSETS,
+                resources={"store": store, "tables": Tables(store=store)},
+                instance=instance,
+                run_config={"ops": dict.fromkeys(OPS, config)},
+                tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last},
+            )
+        return {event.partition: event.metadata for event in result.asset_materializations_for_node(OPS[0])}
+
+    run.table = lambda name: pl.read_parquet(tmp_path / "store" / name / "*" / "data.parquet", hive_partitioning=False)
+    return run
+
+
+def archive(folder, *rows):
+    folder.mkdir(exist_ok=True)
+    (folder / "captures.csv").write_text(GENERIC + "".join(f"{row}\n" for row in rows))
+    return {"source": "archive", "folder": str(folder), "mapping": "generic"}
+
+
+def row(video, day, views):
+    return f"{video},2026-01-{day:02d}T12:00:00Z,2026-01-01T00:00:00Z,channel,Title,{views}"
+
+
+def test_a_range_of_sample_days_is_the_world_on_those_days(captured):
+    captured("2026-02-01", "2026-02-03")
+    world = SampleWorld().snapshots([date(2026, 2, day) for day in (1, 2, 3)]).rows
+    keys = ["video_id", "captured_at"]
+    assert captured.table("snapshots").sort(keys).equals(world.sort(keys))
+    assert captured.table("snapshots")["source"].unique().to_list() == ["sample"]
+
+
+def test_a_sample_day_made_again_replaces_itself(captured):
+    captured("2026-02-01", "2026-02-01")
+    before = captured.table("snapshots")
+    captured("2026-02-01", "2026-02-01")
+    assert captured.table("snapshots").equals(before)
+
+
+def test_a_second_archive_adds_to_the_days_of_the_first(captured, tmp_path):
+    captured("2026-01-05", "2026-01-05", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
+    captured("2026-01-05", "2026-01-05", **archive(tmp_path / "fr", row("bbbbbbbbbbb", 5, 20)))
+    assert captured.table("snapshots")["video_id"].to_list() == ["aaaaaaaaaaa", "bbbbbbbbbbb"]
+
+
+def test_the_sample_never_mixes_with_real_captures(captured, tmp_path):
+    captured("2026-01-05", "2026-01-05", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
+    before = captured.table("snapshots")
+    with pytest.raises(InvalidInput, match="all of the synthetic sample or all real"):
+        captured("2026-01-05", "2026-01-05")
+    assert captured.table("snapshots").equals(before)
+
+
+def test_rejected_rows_are_kept_with_their_reason(captured, tmp_path):
+    options = archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10), row("#NAME?", 5, 10))
+    captured("2026-01-05", "2026-01-05", **options)
+    rejected = captured.table("rejected_captures")
+    assert rejected["video_id"].to_list() == ["#NAME?"]
+    assert captured.table("snapshots").height == 1
+
+
+def test_a_day_without_captures_is_an_empty_partition_not_a_missing_one(captured, tmp_path):
+    metadata = captured("2026-01-05", "2026-01-06", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
+    assert {day: shown["dagster/row_count"].value for day, shown in metadata.items()} == {"2026-01-05": 1, "2026-01-06": 0}
