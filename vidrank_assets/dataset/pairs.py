@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from vidrank_assets.tables import TRAINING_PAIRS
 
+Rows = NDArray[np.int64]
+
 _ORDER = ("channel_id", "split", "published_at", "video_id")
 
 
@@ -26,14 +28,14 @@ def training_pairs(
     them makes no pair. Both videos of a pair have one channel and one split, are published at most `days_apart` apart
     and have different targets.
 
-    A video is in at most `pairs_per_video` pairs, a channel in at most `pairs_per_channel` of one split; which ones is
-    drawn uniformly from `seed`, whatever the order of the rows. Every video draws partners among the later ones, so a
-    busy channel costs no more than what is kept: O(n log n + pairs).
+    A video is in at most `pairs_per_video` pairs, a channel in at most `pairs_per_channel` of one split. Which ones is
+    drawn from `seed`, whatever the order of the rows: every video draws that many partners, uniformly from all that it
+    has; of those drawn, the pairs within the caps of both videos in a random order, then of the channel, are kept.
+    What is not drawn is never listed, so a busy channel costs no more than what it keeps: O(n log n + pairs).
     """
     rows = videos.select(*_ORDER, "target_raw").drop_nulls().sort(_ORDER)
     generator = np.random.default_rng(seed)
-    first, offset = _drawn(_later_ones(rows, timedelta(days=days_apart)), pairs_per_video, generator)
-    pairs = _paired(rows, first, first + 1 + offset)
+    pairs = _paired(rows, _drawn_pairs(*_reach(rows, timedelta(days=days_apart)), pairs_per_video, generator))
     pairs = pairs.with_columns(lot=pl.Series(generator.permutation(pairs.height), dtype=pl.Int64))
     pairs = pairs.filter(pl.col("target_a") != pl.col("target_b"))
     pairs = _first_drawn(pairs, pairs_per_video)
@@ -54,20 +56,29 @@ def pair_moments(pairs: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:
     return dated.select(video_id="video_id_b", as_of="as_of")
 
 
-def _later_ones(rows: pl.DataFrame, apart: timedelta) -> NDArray[np.int64]:
-    """(n_videos,): how many rows after each are of its channel and split and published at most `apart` later."""
+def _reach(rows: pl.DataFrame, apart: timedelta) -> tuple[Rows, Rows]:
+    """The first and the last row of each row's channel and split that are published at most `apart` from it.
+
+    Both (n_videos,). Rows are sorted by channel, split and publication, so all between the two are within reach too.
+    """
     within = ["channel_id", "split"]
     here = rows.select(*within, "published_at", last=pl.int_range(pl.len(), dtype=pl.Int64)).sort(
         "published_at", "last"
     )
-    reach = here.with_columns(pl.col("published_at") + apart).rename({"last": "row"})
-    found = reach.join_asof(here, on="published_at", by=within, check_sortedness=False).sort("row")
-    return (found["last"] - found["row"]).to_numpy()
+    later = here.with_columns(pl.col("published_at") + apart).rename({"last": "row"})
+    last = later.join_asof(here, on="published_at", by=within, check_sortedness=False).sort("row")["last"].to_numpy()
+    return np.searchsorted(last, np.arange(rows.height)), last
 
 
-def _drawn(
-    sizes: NDArray[np.int64], most: int, generator: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _drawn_pairs(first: Rows, last: Rows, most: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Pairs of rows, the smaller first, each once and in order: (n_pairs, 2)."""
+    row, number = _drawn(last - first, most, generator)
+    partner = first[row] + number
+    partner += partner >= row  # a row is no partner of itself
+    return np.unique(np.sort(np.stack([row, partner], axis=1), axis=1), axis=0)
+
+
+def _drawn(sizes: Rows, most: int, generator: np.random.Generator) -> tuple[Rows, Rows]:
     """For each row, `most` different numbers below its size, or all of them: rows and numbers, each (n_drawn,).
 
     Uniform over the subsets, without listing what is not drawn. Source: Floyd's algorithm, in Bentley & Floyd, A sample
@@ -75,8 +86,8 @@ def _drawn(
     repetition.
     """
     counts = np.minimum(sizes, most)
-    drawn = np.full((len(sizes), most), -1, np.int64)
-    for j in range(most):
+    drawn = np.full((len(sizes), counts.max(initial=0)), -1, np.int64)
+    for j in range(drawn.shape[1]):
         rows = np.flatnonzero(counts > j)
         last = sizes[rows] - counts[rows] + j
         number = generator.integers(0, last + 1)
@@ -86,11 +97,11 @@ def _drawn(
     return row, drawn[row, place]
 
 
-def _paired(rows: pl.DataFrame, first: NDArray[np.int64], second: NDArray[np.int64]) -> pl.DataFrame:
+def _paired(rows: pl.DataFrame, pairs: NDArray[np.int64]) -> pl.DataFrame:
     """One row per pair, with what is known of each side."""
     sides = ["video_id", "published_at", "target_raw"]
-    a = rows[first].select("channel_id", "split", *sides).rename(_suffixed(sides, "a"))
-    return pl.concat([a, rows[second].select(sides).rename(_suffixed(sides, "b"))], how="horizontal")
+    a = rows[pairs[:, 0]].select("channel_id", "split", *sides).rename(_suffixed(sides, "a"))
+    return pl.concat([a, rows[pairs[:, 1]].select(sides).rename(_suffixed(sides, "b"))], how="horizontal")
 
 
 def _suffixed(names: Sequence[str], side: str) -> dict[str, str]:
