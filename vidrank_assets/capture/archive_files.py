@@ -55,12 +55,16 @@ def _parquet_text(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
 
 
 def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    """A typed column as a CSV would hold it."""
+    """A typed column as a CSV would hold it; only a list of texts stays one, and other nests are written as JSON."""
     column = pl.col(name)
     if isinstance(dtype, pl.Datetime):
         utc = column.dt.convert_time_zone("UTC") if dtype.time_zone else column
         return utc.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
-    return column if isinstance(dtype, pl.List) else column.cast(pl.String)
+    if dtype == pl.List(pl.String):
+        return column
+    return (
+        pl.struct(name).struct.json_encode().alias(name) if dtype.is_nested() else column.cast(pl.String, strict=False)
+    )
 
 
 def _objects(path: Path) -> list[dict[str, object] | None]:
@@ -78,16 +82,23 @@ def _objects(path: Path) -> list[dict[str, object] | None]:
 
 
 def _jsonl_text(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
-    """The rows of a JSON-lines file; a value that is no text is written as JSON."""
+    """The rows of a JSON-lines file; a column of lists stays one, another value that is no text is written as JSON."""
     objects = _objects(path)
     written = [line.decode("utf-8", "replace") for line in path.read_bytes().split(b"\n") if line.strip()]
-    rows = [[_scalar((row or {}).get(name)) for name in columns] for row in objects]
+    values = {name: [(row or {}).get(name) for row in objects] for name in columns}
     damage = ["unreadable_line" if row is None else None for row in objects]
     damaged = [
         json.dumps(line, ensure_ascii=False) if row is None else None
         for line, row in zip(written, objects, strict=True)
     ]
-    return placed(path, pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row"), damage, damaged)
+    return placed(path, pl.DataFrame([_text_series(name, column) for name, column in values.items()]), damage, damaged)
+
+
+def _text_series(name: str, values: Sequence[object]) -> pl.Series:
+    if any(isinstance(value, list) for value in values) and all(isinstance(v, list | None) for v in values):
+        lists = [[_scalar(each) for each in value] if isinstance(value, list) else None for value in values]
+        return pl.Series(name, lists, pl.List(pl.String))
+    return pl.Series(name, [_scalar(value) for value in values], pl.String)
 
 
 def _scalar(value: object) -> str | None:

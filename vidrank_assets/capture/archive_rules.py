@@ -7,7 +7,7 @@ import polars as pl
 
 from vidrank_assets.capture.archive_csv import DAMAGE, DAMAGED, FILE, ROW
 from vidrank_assets.capture.archive_values import category_id, counter_value, instant, seconds, tag_list
-from vidrank_assets.capture.mapping import FileGroup, Layout
+from vidrank_assets.capture.mapping import FileGroup, Join, Layout
 from vidrank_assets.schema import INSTANT
 
 #: Beside the typed columns: the first rule that the row breaks, null when it breaks none, and what was found there.
@@ -39,7 +39,7 @@ def our_texts(rows: pl.DataFrame, layout: Layout) -> list[pl.Expr]:
     for ours, names in layout.columns.items():
         there = [name.removesuffix("?") for name in names if name.removesuffix("?") in rows.columns]
         nulls = ("",) if ours in _FREE_TEXT else layout.nulls
-        texts = [_cleaned(name, nulls) if rows.schema[name] == pl.String else pl.col(name) for name in there]
+        texts = [_cleaned(name, nulls) if rows.schema[name] == pl.String else _listed(name, ours) for name in there]
         expressions.append(pl.coalesce(texts or [pl.lit(None, pl.String)]).alias(_text(ours)))
     return expressions
 
@@ -74,14 +74,19 @@ def captures(rows: pl.DataFrame, group: FileGroup, joined: pl.DataFrame | None =
     )  # fmt: skip
 
 
-def joinable(rows: pl.DataFrame, layout: Layout, key: str) -> pl.DataFrame:
+def joinable(rows: pl.DataFrame, join: Join) -> pl.DataFrame:
     """The whole rows of a joined file, as our texts, the first of each key, with a mark that they are there."""
-    whole = rows.filter(pl.col(DAMAGE).is_null()).select(*our_texts(rows, layout), pl.lit(True).alias("*joined"))
-    return whole.drop_nulls(_text(key)).unique(_text(key), keep="first", maintain_order=True)
+    whole = rows.filter(pl.col(DAMAGE).is_null()).select(*our_texts(rows, join), pl.lit(True).alias("*joined"))
+    return whole.drop_nulls(_text(join.key)).unique(_text(join.key), keep="first", maintain_order=True)
 
 
 def _text(ours: str) -> str:
     return f"text {ours}"
+
+
+def _listed(name: str, ours: str) -> pl.Expr:
+    """A list stays one for tags; elsewhere it is a text."""
+    return pl.col(name) if ours == "tags" else pl.col(name).list.join(", ")
 
 
 def _cleaned(name: str, nulls: tuple[str, ...]) -> pl.Expr:
@@ -90,11 +95,9 @@ def _cleaned(name: str, nulls: tuple[str, ...]) -> pl.Expr:
 
 
 def _tags_apart(texts: pl.DataFrame, group: FileGroup) -> pl.Expr:
-    """The tags of a cell as a list: of a Parquet list as it is, of JSON lines from an array, else at the separator."""
+    """The tags of a cell as a list: as it is, or a text apart at the separator."""
     tags = pl.col(_text("tags"))
-    if texts.schema[_text("tags")] == _TAGS:
-        return tags
-    return tags.str.json_decode(_TAGS) if group.format == "jsonl" else tags.str.split(group.tags.separator)
+    return tags if texts.schema[_text("tags")] == _TAGS else tags.str.split(group.tags.separator)
 
 
 def _typed(name: str, dtype: pl.DataType, group: FileGroup) -> pl.Expr:

@@ -4,15 +4,19 @@ A mapping is a YAML file. `files:` lists groups of files; what `defaults:` says 
 to the first group whose `glob` it matches and whose columns it has, so that a folder may hold several layouts.
 """
 
+import codecs
+import re
 from collections.abc import Mapping as AnyMapping
 from datetime import time
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import polars as pl
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from vidrank_assets.capture.archive_values import instant
 from vidrank_assets.errors import InvalidInput, UnknownName
 from vidrank_assets.schema import Table
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, SNAPSHOTS
@@ -32,7 +36,42 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _quoted(value: object) -> object:
+    """YAML reads 06:00:00 without quotes as a number."""
+    if not isinstance(value, str | time):
+        raise ValueError('a time of day stands in quotes, such as "06:00:00"')
+    return value
+
+
+def _decoding(encoding: str) -> str:
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise ValueError(f"there is no encoding {encoding!r}; utf-8, cp1252 and latin-1 are usual ones") from None
+    return encoding
+
+
+def _capturing(pattern: str) -> str:
+    try:
+        pl.select(pl.lit("").str.extract(pattern))
+        n_groups = re.compile(pattern).groups
+    except (re.error, pl.exceptions.PolarsError):
+        n_groups = 0
+    if not n_groups:
+        raise ValueError(f"{pattern!r} is no regular expression with a (group)")
+    return pattern
+
+
+def _strptime(pattern: str) -> str:
+    try:
+        pl.select(instant(pl.lit(""), [pattern], time(0)))
+    except pl.exceptions.PolarsError:
+        raise ValueError(f"{pattern!r} is no format of a time, such as %Y-%m-%d %H:%M") from None
+    return pattern
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Formats = Annotated[tuple[Annotated[str, AfterValidator(_strptime)], ...], BeforeValidator(_listed)]
 
 
 class _Written(BaseModel):
@@ -55,7 +94,7 @@ class Layout(_Written):
     glob: Names
     format: Literal["csv", "parquet", "jsonl"] = "csv"
     header: Names | None = None
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_decoding)] = "utf-8"
     separator: str = Field(",", min_length=1, max_length=1)
     columns: dict[str, Names]
     nulls: tuple[str, ...] = NULLS
@@ -97,10 +136,10 @@ class FileGroup(Layout):
     """
 
     table: TableName = "snapshots"
-    from_path: dict[str, str] = {}
+    from_path: dict[str, Annotated[str, AfterValidator(_capturing)]] = {}
     values: dict[str, str] = {}
-    times: dict[str, Names] = {}
-    clock: time = time(23, 59, 59)
+    times: dict[str, Formats] = {}
+    clock: Annotated[time, BeforeValidator(_quoted)] = time(23, 59, 59)
     tags: Tags = Tags()
     hidden: dict[str, str] = {}
     zero_is_hidden: tuple[str, ...] = ()
