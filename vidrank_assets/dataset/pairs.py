@@ -75,7 +75,8 @@ def _drawn_pairs(first: Rows, last: Rows, most: int, generator: np.random.Genera
     row, number = _drawn(last - first, most, generator)
     partner = first[row] + number
     partner += partner >= row  # a row is no partner of itself
-    return np.unique(np.sort(np.stack([row, partner], axis=1), axis=1), axis=0)
+    numbered = np.unique(np.minimum(row, partner) * len(first) + np.maximum(row, partner))
+    return np.stack(np.divmod(numbered, max(len(first), 1)), axis=1)
 
 
 def _drawn(sizes: Rows, most: int, generator: np.random.Generator) -> tuple[Rows, Rows]:
