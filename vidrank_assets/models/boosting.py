@@ -13,6 +13,9 @@ from vidrank_assets.models.tabular import Matrix64
 MAX_ROUNDS = 2000
 PATIENCE = 50
 
+#: Below so many rows threads wait for each other longer than they work; from there on LightGBM takes every core.
+FEWEST_ROWS_FOR_THREADS = 10_000
+
 #: `deterministic` and `force_row_wise` make the trees the same whatever the number of threads.
 PARAMETERS: dict[str, Any] = {
     "objective": "regression",
@@ -57,7 +60,7 @@ class BoostedTrees:
         """Grow trees on train until val stops getting better."""
         import lightgbm
 
-        parameters = PARAMETERS | {"seed": seed}
+        parameters = PARAMETERS | {"seed": seed, "num_threads": _n_threads(train)}
         rows = lightgbm.Dataset(
             train.matrix,
             target,
@@ -78,7 +81,7 @@ class BoostedTrees:
 
     def predict(self, videos: TreeInputs) -> Vector:
         """(n_videos,)."""
-        return np.asarray(self._booster.predict(videos.matrix), np.float64)
+        return np.asarray(self._booster.predict(videos.matrix, num_threads=_n_threads(videos)), np.float64)
 
     @property
     def importances(self) -> dict[str, float]:
@@ -96,3 +99,8 @@ class BoostedTrees:
         import lightgbm
 
         return cls(lightgbm.Booster(model_str=path.read_text()))
+
+
+def _n_threads(videos: TreeInputs) -> int:
+    """1, or 0 for every core; the trees are the same."""
+    return 1 if len(videos.matrix) < FEWEST_ROWS_FOR_THREADS else 0

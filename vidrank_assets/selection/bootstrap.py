@@ -56,7 +56,8 @@ def improvement(
         )
     ours, theirs = (resampled(metric, each, resamples=resamples, seed=seed) for each in (rows, over))
     value = metric.value(*_columns(metric, rows)) - metric.value(*_columns(metric, over))
-    return _interval(metric.sign * value, metric.sign * (ours - theirs))
+    better = metric.sign * (ours - theirs)
+    return _interval(metric.sign * value + 0.0, better + 0.0)  # a model over itself is 0, not -0
 
 
 def resampled(metric: Metric, rows: pl.DataFrame, *, resamples: int, seed: int) -> Vector:

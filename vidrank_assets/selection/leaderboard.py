@@ -58,7 +58,7 @@ def leaderboard(
         | {"fit_seconds": each.fit_seconds, "predict_ms_per_1k": each.predict_ms_per_1k}
         for each in ranked
     ]
-    return LEADERBOARD.checked(pl.DataFrame(rows, schema=LEADERBOARD.schema, nan_to_null=True))
+    return LEADERBOARD.checked(pl.DataFrame(rows, schema=LEADERBOARD.schema).fill_nan(None))
 
 
 def slice_metrics(trials: Sequence[Trial], *, run_id: str) -> pl.DataFrame:
@@ -73,7 +73,7 @@ def slice_metrics(trials: Sequence[Trial], *, run_id: str) -> pl.DataFrame:
         .sort("split", by, "video_id")
         .group_by("split", by, maintain_order=True)
     ]
-    return SLICE_METRICS.checked(pl.DataFrame(rows, schema=SLICE_METRICS.schema, nan_to_null=True))
+    return SLICE_METRICS.checked(pl.DataFrame(rows, schema=SLICE_METRICS.schema).fill_nan(None))
 
 
 def printed(table: pl.DataFrame) -> pl.DataFrame:
