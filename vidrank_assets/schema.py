@@ -68,8 +68,9 @@ class Table:
         return checked.select(self.schema.names())
 
     def _sentence(self, failures: pl.DataFrame) -> str:
-        column = pl.col("column").fill_null("key")
-        found = failures.select(pl.format("{}: {}", column, pl.col("check"))).to_series().unique().sort()
+        # Without a column, the case is the missing column's name or the values of the repeated key.
+        where = pl.coalesce("column", pl.col("failure_case").cast(pl.String), pl.lit("key"))
+        found = failures.select(pl.format("{}: {}", where, pl.col("check"))).to_series().unique().sort()
         return (
             f"{self.name} must have the columns and the key ({', '.join(self.key)}) that tables.py declares; "
             f"found {'; '.join(found.head(5))}. Correct the rows, or the mapping that made them."

@@ -58,8 +58,9 @@ class Counters:
 
         moments: (n_videos,), UTC.
         """
-        ends = np.cumsum(np.bincount(self.rows["video"].to_numpy(), minlength=self.n_videos))
-        starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+        n_captures = np.bincount(self.rows["video"].to_numpy(), minlength=self.n_videos)
+        ends = np.cumsum(n_captures)
+        starts = ends - n_captures
         right = _first_after(self.rows["captured_at"], moments, starts, ends)
         places = pl.DataFrame({"right": right, "starts": starts, "ends": ends}).select(
             left=pl.when(pl.col("right") > pl.col("starts")).then(pl.col("right") - 1),
