@@ -162,6 +162,15 @@ class FileGroup(Layout):
         return list(dict.fromkeys([*super().needed, *self.hidden.values()]))
 
     @model_validator(mode="after")
+    def _says_each_column_once(self) -> "FileGroup":
+        told = [*self.columns, *self.from_path, *self.values]
+        if twice := sorted({name for name in told if told.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} is in more than one of columns, from_path and values")
+        if self.join is not None and not (self.join.key in self.columns and self.join.key in self.join.columns):
+            raise ValueError(f"the key {self.join.key} of a join must be among the columns of both files")
+        return self
+
+    @model_validator(mode="after")
     def _fills_the_table(self) -> "FileGroup":
         declared = set(self.declared.schema.names()) - {"source"}
         if unknown := sorted((self.ours | set(self.times) | set(self.zero_is_hidden) | set(self.hidden)) - declared):

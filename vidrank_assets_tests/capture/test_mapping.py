@@ -86,6 +86,8 @@ def test_a_name_that_is_neither_shipped_nor_a_file_is_told_with_those_there_are(
         (MINIMAL + '    times: {captured_at: "%H"}', "no format of a time"),
         (MINIMAL + "    from_path: {query: 'a('}", "no regular expression"),
         (MINIMAL + "    from_path: {query: 'abc'}", "no regular expression with a .group"),
+        (MINIMAL + "    values: {captured_at: '2026-01-05'}", "captured_at is in more than one"),
+        (MINIMAL + "    join: {glob: b, columns: {title: t}}", "key video_id of a join must be among"),
         (MINIMAL + "    separator: ';;'", "at most 1 character"),
     ],
 )
