@@ -48,7 +48,7 @@ class LinearColumns:
         """Learn medians, scales and levels from training rows."""
         from sklearn.impute import SimpleImputer
         from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+        from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
         one_hot = OneHotEncoder(
             handle_unknown="infrequent_if_exist", min_frequency=MIN_LEVEL_COUNT, sparse_output=False
@@ -57,14 +57,16 @@ class LinearColumns:
             missing_values=None, strategy="most_frequent", keep_empty_features=True, add_indicator=True
         )
         median = SimpleImputer(strategy="median", keep_empty_features=True, add_indicator=True)
-        self._numbers = make_pipeline(median, StandardScaler()).fit(_tamed(columns))
-        self._categories = make_pipeline(most_frequent, one_hot).fit(_levels(columns))
+        tamed, levels = _tamed(columns), _levels(columns)
+        nothing = FunctionTransformer()  # a table may have no numbers, or no categories
+        self._numbers = (make_pipeline(median, StandardScaler()) if tamed.shape[1] else nothing).fit(tamed)
+        self._categories = (make_pipeline(most_frequent, one_hot) if levels.shape[1] else nothing).fit(levels)
         return self
 
     def transform(self, columns: pl.DataFrame) -> Matrix64:
         """(n_videos, d_columns), finite; each row depends on that video only."""
         parts = (self._numbers.transform(_tamed(columns)), self._categories.transform(_levels(columns)))
-        return np.concatenate(parts, axis=1)
+        return np.hstack([part.astype(np.float64) for part in parts])
 
     @property
     def n_numbers(self) -> int:
