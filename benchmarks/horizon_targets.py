@@ -25,7 +25,8 @@ import polars as pl
 from vidrank_assets.dataset.targets import horizon_targets, label_coverage
 from vidrank_assets.horizons import HORIZONS
 
-DAYS = 25
+DAYS = 28
+CAPTURES_A_VIDEO = 25  # some days are missed
 HORIZON = HORIZONS["7d"]
 COUNTERS = ["view_count", "like_count", "comment_count"]
 HOUR = pd.Timedelta(hours=1)
@@ -38,8 +39,9 @@ def main() -> None:
         return run(arguments.run, Path(arguments.folder))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        n_captures = write_captures(folder, n_videos=arguments.captures // DAYS)
-        print(f"{n_captures:,} captures of {arguments.captures // DAYS:,} videos in {DAYS} daily files, horizon 7d")
+        n_videos = arguments.captures // CAPTURES_A_VIDEO
+        n_captures = write_captures(folder, n_videos=n_videos)
+        print(f"{n_captures:,} captures of {n_videos:,} videos in {DAYS} daily files, horizon 7d")
         runs: dict[str, list[dict[str, float]]] = {"ours": [], "pandas": [], "views only": []}
         for _ in range(arguments.rounds):
             for who, results in runs.items():
