@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import polars as pl
 
 from vidrank_assets.errors import InvalidInput, UnknownName
+from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
 from vidrank_assets.selection.bootstrap import READS, RESAMPLES, Interval, improvement, interval
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.metrics import METRICS, Metric
 from vidrank_assets.selection.task import SCORED, SLICES
-from vidrank_assets.tables import LEADERBOARD, SLICE_METRICS
 
 _UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
 
@@ -48,7 +49,7 @@ def leaderboard(
     """
     ranking = ranking or Ranking()
     _check(trials, requested, ranking.metric)
-    ranked = sorted(trials, key=lambda each: (-ranking.metric.sign * _value(ranking.metric, each, "val"), each.name))
+    ranked = sorted(trials, key=lambda each: (_loss(ranking.metric, each), each.name))
     over = next((each for each in ranked if each.is_baseline), None)
     rows = [
         _identity(each, run_id)
@@ -77,9 +78,9 @@ def slice_metrics(trials: Sequence[Trial], *, run_id: str) -> pl.DataFrame:
 
 
 def printed(table: pl.DataFrame) -> pl.DataFrame:
-    """A leaderboard for people: few columns, rounded, best first; `val` and `test` are the rank metric's columns.
+    """A leaderboard for people: few columns, rounded, best first.
 
-    `over baseline` is the improvement on test over the best baseline with its 95 % interval, positive is better.
+    `test_… over …` is the improvement on test over the best baseline with its 95 % interval; positive is better.
     """
     if table.is_empty():
         return pl.DataFrame(schema={"model": pl.String})
@@ -91,7 +92,7 @@ def printed(table: pl.DataFrame) -> pl.DataFrame:
         "model",
         pl.when("is_best").then(pl.lit("best")).when("is_baseline").then(pl.lit("baseline")).alias("is"),
         *(pl.col(f"{part}_{name}").round(3) for name in shown for part in SCORED),
-        interval_of.alias(f"{metric} over {table['best_baseline'][0]}"),
+        interval_of.alias(f"test_{metric} over {table['best_baseline'][0]}"),
         pl.col("n_train", "n_val", "n_test"),
         pl.col("fit_seconds").round(2),
     )
@@ -129,6 +130,7 @@ def _identity(each: Trial, run_id: str) -> dict[str, Any]:
         "horizon_days": each.cell.horizon_days,
         "model": each.name,
         "information_set": each.cell.information_set,
+        "data_source": each.cell.data_source,
     }
 
 
@@ -163,6 +165,12 @@ def _intervals(each: Trial, over: Trial | None, ranking: Ranking, part: str) -> 
 def _value(metric: Metric, each: Trial, part: str) -> float:
     rows = _scorable(metric, each, part)
     return metric.value(*_read(metric, rows)) if rows.height else float("nan")
+
+
+def _loss(metric: Metric, each: Trial) -> float:
+    """Lower is better; a model for which the metric is not defined comes after all others."""
+    value = -metric.sign * _value(metric, each, "val")
+    return float("inf") if isnan(value) else value
 
 
 def _scorable(metric: Metric, each: Trial, part: str) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -22,11 +23,12 @@ SCORED = ("val", "test")
 
 @dataclass(frozen=True)
 class Cell:
-    """One partition of the grid, and what its models may know."""
+    """One partition of the grid, what its models may know, and where its captures came from."""
 
     fusion_strategy: str
     horizon_days: int
     information_set: InformationSet = "publish"
+    data_source: str = "unknown"
 
 
 @dataclass(frozen=True)
@@ -126,9 +128,10 @@ def _scored_videos(
 
 
 def _age_slice(age_hours: pl.Expr) -> pl.Expr:
-    steps = (0, *AGE_STEPS_HOURS)
-    names = [*(f"{low}-{high} h" for low, high in zip(steps, AGE_STEPS_HOURS, strict=False)), f"{steps[-1]} h+"]
-    return age_hours.cut(AGE_STEPS_HOURS, labels=names, left_closed=True).cast(pl.String)
+    """`0-24 h` and so on, a step belonging to the slice that it begins; null where the age is."""
+    named = [(low, f"{low}-{high} h") for low, high in pairwise((0, *AGE_STEPS_HOURS))]
+    named.append((AGE_STEPS_HOURS[-1], f"{AGE_STEPS_HOURS[-1]} h+"))
+    return pl.coalesce(pl.when(age_hours >= low).then(pl.lit(name)) for low, name in reversed(named))
 
 
 def _targets_of_both(pairs: pl.DataFrame, split_manifest: pl.DataFrame) -> pl.DataFrame:

@@ -1,0 +1,71 @@
+import polars as pl
+import pytest
+
+from vidrank_assets.errors import InvalidInput, NoRows
+from vidrank_assets.selection.task import LaterSides
+
+
+def test_videos_of_val_and_then_of_test_are_scored_in_the_order_of_their_parts(small_task):
+    scored = small_task.parts["val"].video_ids + small_task.parts["test"].video_ids
+    assert tuple(small_task.videos["video_id"]) == scored
+    assert small_task.videos["y_true"].to_list() == [
+        *small_task.parts["val"].targets,
+        *small_task.parts["test"].targets,
+    ]
+
+
+def test_slices_say_the_age_at_the_first_capture_in_steps_of_a_day(small_task):
+    ages = dict(small_task.videos.select("video_id", "age_at_snapshot1").rows())
+    assert [ages[f"v{i:03d}"] for i in range(80, 85)] == ["0-24 h", "24-48 h", "48-72 h", "72 h+", "72 h+"]
+
+
+def test_slices_say_whether_the_channel_was_in_train(tables, task_of):
+    new = pl.when(pl.col("video_id") == "v119").then(pl.lit("new")).otherwise("channel_id")
+    labels = tables["horizon_targets"].with_columns(channel_id=new)
+    made = task_of(horizon_targets=labels)
+    seen = dict(made.videos.select("video_id", "channel_seen_in_train").rows())
+    assert seen["v119"] == "0" and set(seen.values()) == {"0", "1"}
+    assert sum(value == "0" for value in seen.values()) == 1
+
+
+def test_a_video_without_a_channel_is_a_channel_of_its_own(tables, task_of):
+    labels = tables["horizon_targets"].with_columns(channel_id=pl.lit(None, dtype=pl.String))
+    made = task_of(horizon_targets=labels)
+    assert made.videos["channel_id"].to_list() == made.videos["video_id"].to_list()
+    assert set(made.videos["channel_seen_in_train"]) == {"0"}
+
+
+def test_pairs_are_those_within_val_and_within_test_with_both_targets(small_task, tables):
+    assert set(small_task.pairs["split"]) == {"val", "test"}
+    assert small_task.pairs.height == 14 + 14
+    target = dict(tables["split_manifest"].select("video_id", "target_log").rows())
+    for a, b, target_a, target_b in small_task.pairs.drop("channel_id", "split").rows():
+        assert (target_a, target_b) == (target[a], target[b])
+
+
+def test_the_later_side_is_as_it_was_known_at_the_earlier_publication(small_task):
+    assert small_task.later.video_ids == tuple(small_task.pairs["video_id_b"])
+    assert set(small_task.later.columns["channel_target_mean"]) == {1.0}
+
+
+def test_a_pair_whose_video_lacks_something_is_left_out_and_counted(tables, task_of):
+    without = tables["features"].filter(pl.col("video_id") != "v085")
+    made = task_of(features=without)
+    assert made.left_out["without_features"] == 1
+    assert made.left_out["pairs_without_both"] == 1  # v085 with v091; v079 is in train
+    assert "v085" not in made.pairs["video_id_a"].to_list()
+
+
+def test_a_strategy_without_vectors_of_the_test_videos_is_refused(fused, task_of):
+    with pytest.raises(NoRows, match="test must have videos"):
+        task_of(fused=fused.rows(range(100)))
+
+
+def test_redated_features_of_other_videos_are_refused(later_sides):
+    with pytest.raises(InvalidInput, match="one row per pair, of its later video"):
+        LaterSides(later_sides.pairs, later_sides.features.reverse())
+
+
+def test_an_age_that_is_not_known_is_no_slice(tables, task_of):
+    labels = tables["horizon_targets"].with_columns(video_age_hours_at_snapshot1=pl.lit(None, dtype=pl.Float64))
+    assert task_of(horizon_targets=labels).videos["age_at_snapshot1"].null_count() == 40
