@@ -99,6 +99,7 @@ class Deployment:
 
     def healthy(self, service: str) -> bool:
         """Whether the health check of the compose file passes."""
+        assert self.processes[service].poll() is None, f"{service} ended\n{self.log(service)}"
         words = self.command(SERVICES[service]["healthcheck"]["test"][1:])
         return not subprocess.run(
             words, cwd=self.folder, env=self.environment, capture_output=True, timeout=60, check=False
