@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec, cast
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
 
 from vidrank_assets.catalog import SOURCES
 from vidrank_assets.errors import VidrankError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Learns how many views a video will have.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Learns how many views a video will have.")
 _console = Console(highlight=False)
 P = ParamSpec("P")
 
@@ -90,10 +92,14 @@ def backfill(horizon: Horizon = None, strategy: Strategy = None) -> None:
 @_command
 def leaderboard(horizon: Horizon = None, strategy: Strategy = None) -> None:
     """Print the leaderboards that were made."""
-    from vidrank_assets.runs import leaderboards
+    from vidrank_assets.runs import chosen_cells, leaderboards
 
-    for title, table in leaderboards(horizon, strategy):
-        _console.print(f"\n[bold]{title}[/bold]")
+    for title, rows in leaderboards(*chosen_cells(horizon, strategy)):
+        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+        for name, dtype in rows.schema.items():
+            table.add_column(name, justify="right" if dtype.is_numeric() else "left")
+        for row in rows.iter_rows():
+            table.add_row(*("" if value is None else str(value) for value in row))
         _console.print(table)
 
 

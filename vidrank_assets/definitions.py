@@ -8,7 +8,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 
-from vidrank_assets.assets import capture, dataset, features, jobs, models, selection  # noqa: E402
+from vidrank_assets.assets import capture, dataset, features, jobs, models, selection, tabular  # noqa: E402
 from vidrank_assets.assets.io_managers import Artifacts, Tables  # noqa: E402
 from vidrank_assets.assets.resources import store_resource  # noqa: E402
 from vidrank_assets.settings import Settings  # noqa: E402
@@ -19,7 +19,7 @@ def definitions() -> dg.Definitions:
     """Everything Dagster knows of vidrank."""
     store = store_resource(Settings())
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([capture, dataset, features, models, selection]),
+        assets=dg.load_assets_from_modules([capture, dataset, features, tabular, models, selection]),
         jobs=jobs.JOBS,
         schedules=[jobs.daily_capture],
         sensors=[jobs.refresh_after_capture],

@@ -10,12 +10,15 @@ from time import monotonic
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
+from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
-from vidrank_assets.errors import InvalidInput
+from vidrank_assets.errors import ArtifactMissing, InvalidInput
 from vidrank_assets.horizons import HORIZONS
+from vidrank_assets.selection.leaderboard import printed
 from vidrank_assets.settings import Settings
 
 _CAPTURE_OPS = ("captured_videos", "channel_snapshots", "thumbnails")
@@ -64,6 +67,27 @@ class Runner:
             instance=self.instance, run_config={**_QUIET, "ops": dict(ops or {})}, **options
         )
         self.report(f"{job:<16} {what:<26} {monotonic() - started:6.1f} s")
+
+
+def leaderboards(horizons: Sequence[str], strategies: Sequence[str]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The leaderboards that were made, for people, each with a line that says of what it is.
+
+    Raises ArtifactMissing: there is none for these horizons and strategies.
+    """
+    store = store_resource(Settings()).open()
+    cells = [f"leaderboard/strategy={strategy}/horizon={horizon}" for strategy in strategies for horizon in horizons]
+    there = [f"{cell}/data.parquet" for cell in cells if store.exists(f"{cell}/data.parquet")]
+    if not there:
+        raise ArtifactMissing(
+            f"a leaderboard must be made before it is shown; {store.uri('leaderboard')} has none of "
+            f"{', '.join(horizons)} with {', '.join(strategies)}. Run vidrank backfill, or materialize it in the UI."
+        )
+    for key in there:
+        table = store.read_table(key)
+        best = table.row(0, named=True)
+        source = "SYNTHETIC sample world" if best["data_source"] == "sample" else best["data_source"]
+        title = f"{best['horizon_days']}d · {best['fusion_strategy']} · {best['information_set']} · {source}"
+        yield title, printed(table)
 
 
 @contextmanager

@@ -4,10 +4,10 @@ A table is checked where it is written and where it enters from outside: `TABLES
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import polars as pl
 
+from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
 from vidrank_assets.schema import Column, Table, flag, instant, number, text, whole
 
 _VIDEO = text("video_id", "YouTube's id of the video", nullable=False)
@@ -244,57 +244,14 @@ TRAINING_PAIRS = Table(
     ),
 )
 
-_SCALES = (("log", "log views"), ("raw", "views"))
-_VIDEO_METRICS = (
-    *(number(f"rmse_{scale}", f"root mean squared error of target_{scale}", unit) for scale, unit in _SCALES),
-    *(number(f"mae_{scale}", f"mean absolute error of target_{scale}", unit) for scale, unit in _SCALES),
-    number("r2_log", "share of the variance of target_log explained", "share"),
-    number("spearman", "rank correlation of prediction and target", "correlation"),
-)
-_RANKED = (
-    number("pairwise_auc", "share of honest pairs in the right order, ties in score half", "share"),
-    *(number(f"rank_{end}", "an end of the rank metric's 95 % interval", "as the metric") for end in ("low", "high")),
-    number("improvement", "of the rank metric over best_baseline; positive is better", "as the metric"),
-    *(number(f"improvement_{end}", "an end of its 95 % interval", "as the metric") for end in ("low", "high")),
-)
-_RUN_ID = text("run_id", "the run or backfill that trained it", nullable=False)
-_FAMILY = text("model", "catalog name of the family", nullable=False)
-_KNOWING = text("information_set", "what it knew: publish or snapshot1", nullable=False)
-
-LEADERBOARD = Table(
-    "leaderboard",
-    ("run_id", "fusion_strategy", "horizon_days", "model"),
-    (
-        *(_RUN_ID, _STRATEGY, _HORIZON_DAYS, _FAMILY, _KNOWING),
-        text("learns", "what it was fitted to", nullable=False),
-        flag("is_baseline", "every other family must beat it"),
-        flag("is_best", "first by the rank metric"),
-        text("rank_metric", "what rows are sorted by, on val", nullable=False),
-        text("best_baseline", "the baseline that is first by the rank metric; null without one"),
-        *(replace(each, name=f"{part}_{each.name}") for part in ("val", "test") for each in _VIDEO_METRICS + _RANKED),
-        *(whole(f"n_{rows}", f"rows of {rows}") for rows in ("train", "val", "test", "val_pairs", "test_pairs")),
-        number("fit_seconds", "wall time of the fit", "seconds"),
-        number("predict_ms_per_1k", "wall time of predicting 1,000 videos", "milliseconds"),
-    ),
-)
-
-SLICE_METRICS = Table(
-    "slice_metrics",
-    ("run_id", "fusion_strategy", "horizon_days", "model", "split", "slice", "value"),
-    (
-        *(_RUN_ID, _STRATEGY, _HORIZON_DAYS, _FAMILY, _KNOWING),
-        text("split", "val or test", nullable=False),
-        text("slice", "the column by which videos are told apart", nullable=False),
-        text("value", "what they have in it; `unknown` where it is null", nullable=False),
-        whole("n", "videos of the slice", nullable=False),
-        *_VIDEO_METRICS,
-    ),
-)
+#: Honest pairs: the later video's features, with its channel as it was when the earlier one was published.
+PAIRED_FEATURES = Table("paired_features", TRAINING_PAIRS.key, (*TRAINING_PAIRS.columns, *METADATA_FEATURES.columns))
 
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
         SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, HORIZON_TARGETS, METADATA_FEATURES,
-        EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, LEADERBOARD, SLICE_METRICS,
+        EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, PAIRED_FEATURES, LEADERBOARD,
+        SLICE_METRICS,
     )
 }  # fmt: skip

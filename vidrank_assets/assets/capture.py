@@ -18,7 +18,6 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import SOURCES
 from vidrank_assets.dataset.snapshots import merged
-from vidrank_assets.schema import Table
 from vidrank_assets.settings import Settings
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS, THUMBNAILS
 
@@ -48,24 +47,21 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
-def _of(table: Table, **options: Any) -> dict[str, Any]:
-    """What every table of this stage has in common, as arguments of an asset or of one output."""
-    return {
-        "io_manager_key": "tables",
-        "group_name": "capture",
-        "kinds": {"polars", "parquet"},
-        "owners": [OWNER],
-        "metadata": schema_metadata(table),
-        **options,
-    }
-
-
 @dg.multi_asset(
     outs={
-        "snapshots": dg.AssetOut(
-            **_of(SNAPSHOTS, freshness_policy=_FRESH, description="Counters and metadata of every watched video.")
-        ),
-        "rejected_captures": dg.AssetOut(**_of(REJECTED_CAPTURES, description="Rows set aside, each with its reason.")),
+        table.name: dg.AssetOut(
+            io_manager_key="tables",
+            group_name="capture",
+            kinds={"polars", "parquet"},
+            owners=[OWNER],
+            metadata=schema_metadata(table),
+            description=description,
+            freshness_policy=_FRESH if table is SNAPSHOTS else None,
+        )
+        for table, description in (
+            (SNAPSHOTS, "Counters and metadata of every watched video."),
+            (REJECTED_CAPTURES, "Rows that were set aside, each with its reason."),
+        )
     },
     partitions_def=by_day,
     backfill_policy=_ONE_RUN,
@@ -98,7 +94,15 @@ def captured_videos(
     )
 
 
-@dg.asset(**_of(CHANNEL_SNAPSHOTS), partitions_def=by_day, backfill_policy=_ONE_RUN)
+@dg.asset(
+    group_name="capture",
+    kinds={"polars", "parquet"},
+    owners=[OWNER],
+    metadata=schema_metadata(CHANNEL_SNAPSHOTS),
+    partitions_def=by_day,
+    backfill_policy=_ONE_RUN,
+    io_manager_key="tables",
+)
 def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
     """Subscribers, videos and views of every watched channel."""
     days = _days(context)
@@ -109,7 +113,15 @@ def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) 
     )
 
 
-@dg.asset(**_of(THUMBNAILS), partitions_def=by_day, backfill_policy=_ONE_RUN)
+@dg.asset(
+    group_name="capture",
+    kinds={"polars", "parquet"},
+    owners=[OWNER],
+    metadata=schema_metadata(THUMBNAILS),
+    partitions_def=by_day,
+    backfill_policy=_ONE_RUN,
+    io_manager_key="tables",
+)
 def thumbnails(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
     """Thumbnails first seen that day, as they came."""
     days = _days(context)

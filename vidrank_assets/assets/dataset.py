@@ -1,6 +1,6 @@
 """What is to be predicted, and which video is in which part."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,17 +40,19 @@ class TargetsConfig(dg.Config):
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY},
     check_specs=[
-        dg.AssetCheckSpec("label_coverage", "horizon_targets", description="At least half of the videos have a label.")
+        dg.AssetCheckSpec(
+            "label_coverage", asset="horizon_targets", description="At least half of the videos have a label."
+        )
     ],
 )
 def horizon_targets(
     context: dg.AssetExecutionContext, config: TargetsConfig, snapshots: pl.LazyFrame
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> Iterator[dg.MaterializeResult[pl.DataFrame]]:
     """Views each video had at the horizon, from the captures on both sides of it."""
     as_of = datetime.fromisoformat(config.as_of).astimezone(UTC) if config.as_of else None
     table = HORIZON_TARGETS.checked(targets.horizon_targets(snapshots, HORIZONS[context.partition_key], as_of=as_of))
     coverage = targets.label_coverage(table)
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         value=table,
         metadata={**coverage, "preview": table_metadata(table)},
         check_results=[_coverage_check(coverage)],

@@ -19,7 +19,7 @@ capture_day = dg.define_asset_job(
 )
 refresh_targets = dg.define_asset_job(
     "refresh_targets",
-    dg.AssetSelection.assets("horizon_targets", "metadata_features", "split_manifest"),
+    dg.AssetSelection.assets("horizon_targets", "metadata_features", "split_manifest", "paired_features"),
     partitions_def=by_horizon,
     description="Labels, features and the split of one horizon, from all captures there are.",
 )

@@ -4,17 +4,15 @@ import dagster as dg
 import polars as pl
 
 from vidrank_assets.assets.compute import PLACEMENTS
+from vidrank_assets.assets.features import fused_vectors
 from vidrank_assets.assets.metadata import OWNER
 from vidrank_assets.assets.partitions import by_strategy_and_horizon
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.catalog import FAMILIES
-from vidrank_assets.errors import NoRows
-from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.selection.evaluation import Trial, trial
 from vidrank_assets.selection.task import Cell, LaterSides, task
 from vidrank_assets.settings import Settings
-from vidrank_assets.storage import Storage
 from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
 
 #: The families that can predict from what a model may know here.
@@ -90,18 +88,6 @@ def _cell(context: dg.AssetExecutionContext, horizon_targets: pl.DataFrame) -> C
         information_set=Settings().information_set,
         data_source=", ".join(horizon_targets["source"].unique().sort()),
     )
-
-
-def fused_vectors(store: Storage, manifest: pl.DataFrame) -> Vectors:
-    """The fused vectors of a manifest, in its order.
-
-    Raises NoRows: the manifest is empty. ArtifactMissing, ChecksumMismatch: a shard is gone or was changed.
-    """
-    if manifest.is_empty():
-        raise NoRows("a fused manifest must name vectors; it is empty. Embed titles or thumbnails, then fuse again.")
-    blocks = store.read_shard(manifest["fused_key"][0]).blocks
-    matrix = store.gather(manifest["fused_key"].to_list(), manifest["shard_idx"].to_list())
-    return Vectors(tuple(manifest["video_id"]), matrix, blocks)
 
 
 model_assets = [family_asset(family) for family in SUITE]

@@ -8,11 +8,11 @@ import dagster as dg
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.models import SUITE
 from vidrank_assets.assets.partitions import by_strategy_and_horizon
+from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics
 from vidrank_assets.selection.leaderboard import leaderboard as ranked
 from vidrank_assets.settings import Settings
-from vidrank_assets.tables import LEADERBOARD, SLICE_METRICS
 
 _TRIAL = dg.PythonObjectDagsterType(Trial)
 

@@ -51,7 +51,9 @@ def materialized(asset, instance, resources, **options):
 def test_a_range_of_days_is_one_run_that_stores_and_describes_each_day(three_days, tmp_path):
     assert sorted(three_days) == DAYS
     for day, event in three_days.items():
-        assert pl.read_parquet(tmp_path / "store" / "snapshots" / f"day={day}" / "data.parquet")["day"].to_list() == [day]
+        assert pl.read_parquet(tmp_path / "store" / "snapshots" / f"day={day}" / "data.parquet")["day"].to_list() == [
+            day
+        ]
         assert event.metadata["dagster/row_count"].value == 1
         assert f"day={day}" in event.metadata["dagster/uri"].value
     assert len({event.metadata["sha256"].value for event in three_days.values()}) == 3

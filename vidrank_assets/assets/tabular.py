@@ -1,0 +1,98 @@
+"""The tabular features of every video, and of the later video of every honest pair."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import polars as pl
+from pydantic import Field
+
+from vidrank_assets.assets.dataset import EVERY_DAY, EVERY_DAY_IF_ANY
+from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.partitions import by_horizon
+from vidrank_assets.dataset.pairs import pair_moments, training_pairs
+from vidrank_assets.dataset.snapshots import first_captures
+from vidrank_assets.features.leakage import assert_no_feature_leakage
+from vidrank_assets.features.metadata import Captured, feature_columns
+from vidrank_assets.features.metadata import metadata_features as features_of
+from vidrank_assets.settings import Settings
+from vidrank_assets.tables import METADATA_FEATURES, PAIRED_FEATURES
+
+
+@dg.asset(
+    group_name="features",
+    kinds={"polars", "parquet"},
+    owners=[OWNER],
+    metadata=schema_metadata(METADATA_FEATURES),
+    partitions_def=by_horizon,
+    io_manager_key="tables",
+    ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "no_leakage", asset="metadata_features", description="Every feature is known when it is used."
+        )
+    ],
+)
+def metadata_features(
+    snapshots: pl.LazyFrame, horizon_targets: pl.DataFrame, channel_snapshots: pl.DataFrame
+) -> Iterator[dg.MaterializeResult[pl.DataFrame]]:
+    """What is known of each video at publication and at its first capture, with its channel's history as of then."""
+    captured = Captured(first_captures(snapshots), horizon_targets, channel_snapshots)
+    table = METADATA_FEATURES.checked(features_of(captured))
+    columns = feature_columns("snapshot1")
+    assert_no_feature_leakage(columns, "snapshot1")
+    yield dg.MaterializeResult(
+        value=table,
+        metadata={
+            "features": len(columns),
+            "with_channel_history": table.filter(pl.col("channel_target_count") > 0).height,
+            "preview": table_metadata(table),
+        },
+        check_results=[dg.AssetCheckResult(check_name="no_leakage", passed=True, metadata={"columns": len(columns)})],
+    )
+
+
+class PairsConfig(dg.Config):
+    """Which videos of a channel are compared."""
+
+    days_apart: int = Field(30, gt=0, description="the most that may lie between the two publications")
+    pairs_per_video: int = Field(8, gt=0, description="so that busy channels don't drown the rest")
+    pairs_per_channel: int = Field(500, gt=0, description="of each part of the split")
+    seed: int = Settings().seed
+
+
+@dg.asset(
+    group_name="features",
+    kinds={"polars", "parquet"},
+    owners=[OWNER],
+    metadata=schema_metadata(PAIRED_FEATURES),
+    partitions_def=by_horizon,
+    io_manager_key="tables",
+    ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
+)
+def paired_features(
+    config: PairsConfig,
+    snapshots: pl.LazyFrame,
+    horizon_targets: pl.DataFrame,
+    channel_snapshots: pl.DataFrame,
+    split_manifest: pl.DataFrame,
+) -> dg.MaterializeResult[pl.DataFrame]:
+    """Pairs of one channel, and the later video's features with the channel as it was at the earlier publication.
+
+    Both sides then see one history: else the later side's would hold what the earlier side reached.
+    """
+    dealt = split_manifest.select("video_id", "split")
+    videos = horizon_targets.select("video_id", "channel_id", "published_at", "target_raw").join(dealt, on="video_id")
+    pairs = training_pairs(videos, **config.model_dump())
+    captured = Captured(first_captures(snapshots), horizon_targets, channel_snapshots)
+    later = features_of(captured, pair_moments(pairs, videos))
+    table = PAIRED_FEATURES.checked(pl.concat([pairs, later], how="horizontal"))
+    sizes = dict(pairs["split"].value_counts().iter_rows())
+    return dg.MaterializeResult(
+        value=table,
+        metadata={
+            **{f"{part}_pairs": sizes.get(part, 0) for part in ("train", "val", "test")},
+            "channels": pairs["channel_id"].n_unique(),
+            "median_days_apart": pairs.select(pl.col("days_apart").median()).item(),
+            "preview": table_metadata(table),
+        },
+    )

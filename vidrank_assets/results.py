@@ -1,0 +1,55 @@
+"""The tables that models leave behind: every family ranked, and how it does on each kind of video."""
+
+from dataclasses import replace
+
+from vidrank_assets.schema import Table, flag, number, text, whole
+
+_STRATEGY = text("fusion_strategy", "how the modalities were joined", nullable=False)
+_HORIZON_DAYS = whole("horizon_days", "age of the video at the horizon", "days", "identity", nullable=False)
+_SOURCE = text("data_source", "where the captures came from; `sample` is synthetic", nullable=False)
+_SCALES = (("log", "log views"), ("raw", "views"))
+_VIDEO_METRICS = (
+    *(number(f"rmse_{scale}", f"root mean squared error of target_{scale}", unit) for scale, unit in _SCALES),
+    *(number(f"mae_{scale}", f"mean absolute error of target_{scale}", unit) for scale, unit in _SCALES),
+    number("r2_log", "share of the variance of target_log explained", "share"),
+    number("spearman", "rank correlation of prediction and target", "correlation"),
+)
+_RANKED = (
+    number("pairwise_auc", "share of honest pairs in the right order, ties in score half", "share"),
+    *(number(f"rank_{end}", "an end of the rank metric's 95 % interval", "as the metric") for end in ("low", "high")),
+    number("improvement", "of the rank metric over best_baseline; positive is better", "as the metric"),
+    *(number(f"improvement_{end}", "an end of its 95 % interval", "as the metric") for end in ("low", "high")),
+)
+_RUN_ID = text("run_id", "the run or backfill that trained it", nullable=False)
+_FAMILY = text("model", "catalog name of the family", nullable=False)
+_KNOWING = text("information_set", "what it knew: publish or snapshot1", nullable=False)
+
+LEADERBOARD = Table(
+    "leaderboard",
+    ("run_id", "fusion_strategy", "horizon_days", "model"),
+    (
+        *(_RUN_ID, _STRATEGY, _HORIZON_DAYS, _FAMILY, _KNOWING, _SOURCE),
+        text("learns", "what it was fitted to", nullable=False),
+        flag("is_baseline", "every other family must beat it"),
+        flag("is_best", "first by the rank metric"),
+        text("rank_metric", "what rows are sorted by, on val", nullable=False),
+        text("best_baseline", "the baseline that is first by the rank metric; null without one"),
+        *(replace(each, name=f"{part}_{each.name}") for part in ("val", "test") for each in _VIDEO_METRICS + _RANKED),
+        *(whole(f"n_{rows}", f"rows of {rows}") for rows in ("train", "val", "test", "val_pairs", "test_pairs")),
+        number("fit_seconds", "wall time of the fit", "seconds"),
+        number("predict_ms_per_1k", "wall time of predicting 1,000 videos", "milliseconds"),
+    ),
+)
+
+SLICE_METRICS = Table(
+    "slice_metrics",
+    ("run_id", "fusion_strategy", "horizon_days", "model", "split", "slice", "value"),
+    (
+        *(_RUN_ID, _STRATEGY, _HORIZON_DAYS, _FAMILY, _KNOWING, _SOURCE),
+        text("split", "val or test", nullable=False),
+        text("slice", "the column by which videos are told apart", nullable=False),
+        text("value", "what they have in it; `unknown` where it is null", nullable=False),
+        whole("n", "videos of the slice", nullable=False),
+        *_VIDEO_METRICS,
+    ),
+)
