@@ -14,8 +14,13 @@ from rich.table import Table
 from vidrank_assets.catalog import SOURCES
 from vidrank_assets.errors import VidrankError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Learns how many views a video will have.")
-_console = Console(highlight=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Learns how many views a video will have.",
+)
+_console = Console(highlight=False, width=max(Console().width, 150))
 P = ParamSpec("P")
 
 Horizon = Annotated[str | None, typer.Option(help="7d, 14d, 21d or 30d; all when left out")]
@@ -97,7 +102,7 @@ def leaderboard(horizon: Horizon = None, strategy: Strategy = None) -> None:
     for title, rows in leaderboards(*chosen_cells(horizon, strategy)):
         table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
         for name, dtype in rows.schema.items():
-            table.add_column(name, justify="right" if dtype.is_numeric() else "left")
+            table.add_column(name, justify="right" if dtype.is_numeric() else "left", no_wrap=True)
         for row in rows.iter_rows():
             table.add_row(*("" if value is None else str(value) for value in row))
         _console.print(table)

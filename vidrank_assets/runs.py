@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -63,7 +64,7 @@ class Runner:
 
     def _run(self, job: str, what: str, *, ops: Mapping[str, Any] | None = None, **options: Any) -> None:
         started = monotonic()
-        definitions().resolve_job_def(job).execute_in_process(
+        _loaded().resolve_job_def(job).execute_in_process(
             instance=self.instance, run_config={**_QUIET, "ops": dict(ops or {})}, **options
         )
         self.report(f"{job:<16} {what:<26} {monotonic() - started:6.1f} s")
@@ -88,6 +89,11 @@ def leaderboards(horizons: Sequence[str], strategies: Sequence[str]) -> Iterator
         source = "SYNTHETIC sample world" if best["data_source"] == "sample" else best["data_source"]
         title = f"{best['horizon_days']}d · {best['fusion_strategy']} · {best['information_set']} · {source}"
         yield title, printed(table)
+
+
+@cache
+def _loaded() -> dg.Definitions:
+    return definitions()
 
 
 @contextmanager

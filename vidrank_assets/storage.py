@@ -260,8 +260,10 @@ class Storage:
                 # A link fails where a rename would replace, so of two writers one wins.
                 os.link(staged, target) if once else staged.replace(target)
                 _flush(Path(target).parent)
-        except FileExistsError:
-            raise self._taken(key) from None
+        except OSError as error:
+            if isinstance(error, FileExistsError) or _is_refused(error):
+                raise self._taken(key) from None
+            raise
         return stored
 
     def _verify(self, key: str, sha256: str | None) -> None:
@@ -283,6 +285,12 @@ class Storage:
 
     def _taken(self, key: str) -> AlreadyStored:
         return AlreadyStored(f"{self.uri(key)} is written once and is there already; write under another key.")
+
+
+def _is_refused(error: OSError) -> bool:
+    """Whether a bucket said that something is there; AWS names the condition that failed, SeaweedFS does not."""
+    answer = getattr(error.__cause__, "response", {})
+    return bool(answer.get("Error", {}).get("Code") == "PreconditionFailed")
 
 
 def _sha256(file: Path) -> str:

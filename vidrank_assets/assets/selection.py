@@ -41,9 +41,7 @@ class LeaderboardConfig(dg.Config):
         )
     },
     partitions_def=by_strategy_and_horizon,
-    ins={
-        family: dg.AssetIn(key=["models", family], dagster_type=dg.PythonObjectDagsterType(Trial)) for family in SUITE
-    },
+    ins={family: dg.AssetIn(key=["models", family], dagster_type=_TRIAL) for family in SUITE},
 )
 def ranked_families(
     context: dg.AssetExecutionContext, config: LeaderboardConfig, **trials: Any

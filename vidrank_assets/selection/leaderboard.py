@@ -80,20 +80,23 @@ def slice_metrics(trials: Sequence[Trial], *, run_id: str) -> pl.DataFrame:
 def printed(table: pl.DataFrame) -> pl.DataFrame:
     """A leaderboard for people: few columns, rounded, best first.
 
-    `test_… over …` is the improvement on test over the best baseline with its 95 % interval; positive is better.
+    `over <baseline>` is the improvement of the rank metric on test over the best baseline, with its 95 % interval;
+    positive is better.
     """
     if table.is_empty():
         return pl.DataFrame(schema={"model": pl.String})
     metric = table["rank_metric"][0]
     gain, low, high = (pl.col(f"test_improvement{bound}").round(3) for bound in ("", "_low", "_high"))
-    interval_of = pl.when(~pl.col("is_baseline")).then(pl.format("{} [{}, {}]", gain, low, high))
-    shown = dict.fromkeys((metric, "rmse_log", "spearman", "pairwise_auc"))
+    shown = dict.fromkeys((metric, "spearman", "pairwise_auc"))
     return table.select(
         "model",
         pl.when("is_best").then(pl.lit("best")).when("is_baseline").then(pl.lit("baseline")).alias("is"),
-        *(pl.col(f"{part}_{name}").round(3) for name in shown for part in SCORED),
-        interval_of.alias(f"test_{metric} over {table['best_baseline'][0]}"),
-        pl.col("n_train", "n_val", "n_test"),
+        pl.col(f"val_{metric}").round(3),
+        *(pl.col(f"test_{name}").round(3) for name in shown),
+        pl.when(~pl.col("is_baseline"))
+        .then(pl.format("{} [{}, {}]", gain, low, high))
+        .alias(f"over {table['best_baseline'][0]}"),
+        pl.col("n_train", "n_test"),
         pl.col("fit_seconds").round(2),
     )
 
