@@ -20,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learns how many views a video will have.",
 )
-_console = Console(highlight=False, width=max(Console().width, 150))
+_console = Console(highlight=False, width=max(Console().width, 170))
 P = ParamSpec("P")
 
 Horizon = Annotated[str | None, typer.Option(help="7d, 14d, 21d or 30d; all when left out")]
