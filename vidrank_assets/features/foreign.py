@@ -18,7 +18,7 @@ from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.tables import FUSED_MANIFEST
 
 _REQUIRED = ("video_id", "fusion_strategy", "fused_key", "shard_idx")
-_TIMES = ("%Y-%m-%dT%H:%M:%S%.f%:z", "%Y-%m-%d %H:%M:%S%.f%:z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f")
+_TIMES = ("%Y-%m-%d %H:%M:%S%.f%:z", "%Y-%m-%d %H:%M:%S%.f")
 #: A manifest's keys are relative to its own folder or to a folder at most this far above it.
 LEVELS_ABOVE = 4
 
@@ -68,7 +68,8 @@ def _typed(manifest: pl.DataFrame) -> list[pl.Expr]:
 def _as(name: str, found: pl.DataType, declared: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     if declared.is_temporal() and found == pl.String:
-        parsed = [column.str.to_datetime(form, time_zone="UTC", time_unit="us", strict=False) for form in _TIMES]
+        plain = column.str.replace("T", " ").str.replace("Z$", "+00:00")
+        parsed = [plain.str.to_datetime(form, time_zone="UTC", time_unit="us", strict=False) for form in _TIMES]
         return pl.coalesce(parsed).alias(name)
     if isinstance(found, pl.Datetime) and declared.is_temporal():
         aware = column.dt.replace_time_zone("UTC") if found.time_zone is None else column.dt.convert_time_zone("UTC")

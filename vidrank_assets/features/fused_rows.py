@@ -31,7 +31,8 @@ def chosen_vectors(manifest: pl.LazyFrame) -> Chosen:
     used = manifest.group_by("encoder").agg(pl.col("embedded_at").max()).sort("embedded_at", "encoder").collect()
     last = used["encoder"][-1] if used.height else None
     order = ["video_id", "captured_at", "content_hash", "embedded_at", "shard_key", "shard_idx"]
-    first = manifest.filter(pl.col("encoder") == last).sort(order).unique("video_id", keep="first", maintain_order=True)
+    of_last = manifest.filter(pl.col("encoder") == pl.lit(last, pl.String)).sort(order)
+    first = of_last.unique("video_id", keep="first", maintain_order=True)
     rows = first.select(
         "video_id", pl.col("shard_key").alias("emb_key"), "shard_idx", "dim", "captured_at", "embedded_at"
     ).collect()
