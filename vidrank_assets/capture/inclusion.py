@@ -85,6 +85,32 @@ def included(candidates: pl.DataFrame, inclusion: Inclusion | str, *, at: dateti
     ).drop(f"_{name}" for name in names)
 
 
+def eligible(candidates: pl.DataFrame, inclusion: Inclusion | str, *, at: datetime | None = None) -> pl.DataFrame:
+    """The candidates, in their order, judged by the rules that know nothing of the outcome.
+
+    candidates: one row a video: video_id, channel_id, published_at, duration_sec, default_language and
+    channel_subscribers. at: the moment from which the window reaches back; the newest publication among the candidates
+    when None.
+
+    Adds `reason` (the first rule that is broken; null: the video may be in any part) and `unknown` (rules that could
+    not be judged). Raises UnknownName: no preset has that name.
+    """
+    limits = preset(inclusion) if isinstance(inclusion, str) else inclusion
+    return _judged(candidates, _rules_before(limits, _since(candidates, limits, at)))
+
+
+def trainable(train: pl.DataFrame, inclusion: Inclusion | str) -> pl.DataFrame:
+    """The training rows, in their order, judged by the rules that look at the outcome.
+
+    train: one row a video: channel_id, target_raw (views at the horizon) and target_log (its log1p). Rows of val and
+    test must not be among them: what is an outlier would then depend on what is to be predicted.
+
+    Adds `reason` (null: it is a training row) and `unknown`, as `eligible` does.
+    """
+    limits = preset(inclusion) if isinstance(inclusion, str) else inclusion
+    return _judged(train, _rules_after(limits))
+
+
 def counted(judged: pl.DataFrame) -> pl.DataFrame:
     """How many videos each rule left out, and for how many it could not be judged.
 
@@ -99,6 +125,17 @@ def counted(judged: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("videos", "unknown").fill_null(0))
         .sort("videos", "reason", descending=[True, False])
     )
+
+
+def _judged(rows: pl.DataFrame, rules: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    judged = rows.with_columns(**{f"_{name}": rule for name, rule in rules.items()})
+    nothing = pl.lit(None, pl.String)
+    return judged.with_columns(
+        reason=pl.coalesce(nothing, *(pl.when(~pl.col(f"_{name}")).then(pl.lit(name)) for name in rules)),
+        unknown=pl.concat_list(
+            nothing, *(pl.when(pl.col(f"_{name}").is_null()).then(pl.lit(name)) for name in rules)
+        ).list.drop_nulls(),
+    ).drop(f"_{name}" for name in rules)
 
 
 def _since(candidates: pl.DataFrame, limits: Inclusion, at: datetime | None) -> pl.Expr | None:

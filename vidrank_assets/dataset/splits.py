@@ -22,13 +22,14 @@ Ratios = tuple[float, float, float]
 
 PARTS = ("train", "val", "test")
 MIN_VIDEOS = 12
+RATIOS: Ratios = (0.70, 0.15, 0.15)
 
 
 def split_manifest(
     videos: pl.DataFrame,
     *,
     policy: SplitPolicy,
-    ratios: Ratios = (0.70, 0.15, 0.15),
+    ratios: Ratios = RATIOS,
     seed: int = 42,
     horizon: str | None = None,
 ) -> pl.DataFrame:
@@ -53,6 +54,17 @@ def split_manifest(
     _refuse_too_few(dealt.height, horizon)
     _refuse_an_empty_part(dealt["split"], policy, horizon)
     return dealt.select(pl.col(name).cast(dtype) for name, dtype in SPLIT_MANIFEST.schema.items()).sort("video_id")
+
+
+def without(manifest: pl.DataFrame, video_ids: pl.Series, *, horizon: str | None = None) -> pl.DataFrame:
+    """The split without some of its videos.
+
+    Raises SplitTooSmall: fewer than 12 videos are left, or none in a part.
+    """
+    kept = manifest.filter(~pl.col("video_id").is_in(video_ids.implode()))
+    _refuse_too_few(kept.height, horizon)
+    _refuse_an_empty_part(kept["split"], "what is left of it", horizon)
+    return kept
 
 
 def _one_row_each(videos: pl.DataFrame) -> pl.DataFrame:
@@ -167,7 +179,7 @@ def _refuse_too_few(n_videos: int, horizon: str | None) -> None:
         )
 
 
-def _refuse_an_empty_part(split: pl.Series, policy: SplitPolicy, horizon: str | None) -> None:
+def _refuse_an_empty_part(split: pl.Series, policy: str, horizon: str | None) -> None:
     sizes = {part: int((split == part).sum()) for part in PARTS}
     if not all(sizes.values()):
         found = ", ".join(f"{part} {size}" for part, size in sizes.items())
