@@ -19,7 +19,7 @@ from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
 from vidrank_assets.errors import ArtifactMissing, InvalidInput
 from vidrank_assets.horizons import HORIZONS
-from vidrank_assets.selection.leaderboard import printed
+from vidrank_assets.selection.leaderboard import printed, titled
 from vidrank_assets.settings import Settings
 
 _CAPTURE_OPS = ("captured_videos", "channel_snapshots", "thumbnails")
@@ -85,10 +85,7 @@ def leaderboards(horizons: Sequence[str], strategies: Sequence[str]) -> Iterator
         )
     for key in there:
         table = store.read_table(key)
-        best = table.row(0, named=True)
-        source = "SYNTHETIC sample world" if best["data_source"] == "sample" else best["data_source"]
-        title = f"{best['horizon_days']}d · {best['fusion_strategy']} · {best['information_set']} · {source}"
-        yield title, printed(table)
+        yield titled(table), printed(table)
 
 
 @cache

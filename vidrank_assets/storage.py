@@ -16,11 +16,10 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -35,8 +34,7 @@ _READERS = 4
 _CHECKSUMS = "checksums.json"
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """What was written: where, the SHA-256 of its bytes, and how many there are."""
 
     key: str
@@ -44,8 +42,7 @@ class Stored:
     n_bytes: int
 
 
-@dataclass(frozen=True)
-class Shard:
+class Shard(NamedTuple):
     """The vectors of one file. matrix: (n_videos, n_columns); blocks: the width of each named block of columns."""
 
     video_ids: tuple[str, ...]
@@ -79,9 +76,8 @@ class Storage:
     def keys(self, prefix: str, *, suffix: str = "") -> list[str]:
         """The keys of all files below the prefix, sorted; unfinished writes of a killed process are none."""
         folder = self.root / prefix
-        found = folder.fs.find(folder.path) if folder.exists() else []
         start = len(self.root.path.rstrip("/")) + 1
-        keys = [str(path)[start:] for path in found]
+        keys = [str(path)[start:] for path in folder.fs.find(folder.path)] if folder.exists() else []
         return sorted(key for key in keys if key.endswith(suffix) and not key.endswith(".partial"))
 
     def write(self, key: str, content: bytes, *, once: bool = False) -> Stored:
@@ -127,7 +123,7 @@ class Storage:
         """
         for key, sha256 in keys.items():
             self._verify(key, sha256)
-        paths = [str(self.root / key) for key in keys]
+        paths = [self.uri(key) for key in keys]
         return pl.scan_parquet(paths, storage_options=self._scan_options or None, hive_partitioning=False)
 
     # ── vectors ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,8 +170,7 @@ class Storage:
             gathered[rows["place"].to_numpy()] = self.read_shard(rows["key"][0]).matrix[rows["row"].to_numpy()]
 
         with ThreadPoolExecutor(_READERS) as readers:
-            for _ in readers.map(fill, shards[1:]):
-                pass
+            list(readers.map(fill, shards[1:]))
         return gathered
 
     # ── artifacts ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -234,7 +229,7 @@ class Storage:
 
     @contextmanager
     def _staged(self, key: str) -> Iterator[Path]:
-        """A file to write into that no reader sees: a sibling in a folder, a temporary file for a bucket."""
+        """A file that no reader sees: a sibling in a folder, a temporary file for a bucket."""
         target = self.root / key
         if self._is_folder:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -261,9 +256,7 @@ class Storage:
                 os.link(staged, target) if once else staged.replace(target)
                 _flush(Path(target).parent)
         except OSError as error:
-            if isinstance(error, FileExistsError) or _is_refused(error):
-                raise self._taken(key) from None
-            raise
+            raise self._taken(key) if _is_refused(error) else error from None
         return stored
 
     def _verify(self, key: str, sha256: str | None) -> None:
@@ -288,9 +281,9 @@ class Storage:
 
 
 def _is_refused(error: OSError) -> bool:
-    """Whether a bucket said that something is there; AWS names the condition that failed, SeaweedFS does not."""
+    """Whether something is there already; some S3 servers say so in a way that s3fs does not know."""
     answer = getattr(error.__cause__, "response", {})
-    return bool(answer.get("Error", {}).get("Code") == "PreconditionFailed")
+    return isinstance(error, FileExistsError) or answer.get("Error", {}).get("Code") == "PreconditionFailed"
 
 
 def _sha256(file: Path) -> str:

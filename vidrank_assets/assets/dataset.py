@@ -104,6 +104,7 @@ def split_manifest(
         policy=config.policy,
         ratios=(config.train_share, config.val_share, config.test_share),
         seed=config.seed,
+        horizon=context.partition_key,
     )
     sizes = table["split"].value_counts()
     return dg.MaterializeResult(

@@ -17,15 +17,16 @@ def schema_metadata(table: Table) -> dict[str, Any]:
 
 def _column(column: Column) -> dg.TableColumn:
     unit = f" ({column.unit})" if column.unit else ""
+    known = f"; known at {column.known}" if column.known in ("publish", "snapshot1") else ""
     return dg.TableColumn(
         column.name,
         str(column.dtype),
-        description=f"{column.meaning}{unit}; known: {column.known}",
+        description=f"{column.meaning}{unit}{known}",
         constraints=dg.TableColumnConstraints(nullable=column.nullable),
     )
 
 
-def table_metadata(frame: pl.DataFrame, *, rows: int = 25) -> dg.TableMetadataValue:
+def table_metadata(frame: pl.DataFrame, *, rows: int = 10) -> dg.TableMetadataValue:
     """The first rows as a table a person can read: no bytes, lists as text, times to the second."""
     shown = frame.head(rows).select(_readable(name, dtype) for name, dtype in frame.schema.items())
     return dg.MetadataValue.table(

@@ -1,5 +1,7 @@
 """One asset for every model family in the catalog, on every pair of a fusion strategy and a horizon."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -11,7 +13,7 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.selection.evaluation import Trial, trial
-from vidrank_assets.selection.task import Cell, LaterSides, task
+from vidrank_assets.selection.task import Cell, LaterSides, Task, task
 from vidrank_assets.settings import Settings
 from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
 
@@ -60,24 +62,27 @@ def family_asset(family: str) -> dg.AssetsDefinition:
             fused_vectors(store.open(), fused_embeddings),
             split_manifest=split_manifest,
             horizon_targets=horizon_targets,
-            later_sides=LaterSides(
-                paired_features.select(TRAINING_PAIRS.schema.names()),
-                paired_features.select(METADATA_FEATURES.schema.names()),
-            ),
+            later_sides=_later_sides(paired_features),
         )
         made = trial(work, family, seed=config.seed)
-        return dg.MaterializeResult(
-            value=made,
-            metadata={
-                "train_videos": made.n_train,
-                "fit_seconds": made.fit_seconds,
-                "predict_ms_per_1k": made.predict_ms_per_1k,
-                "information_set": made.cell.information_set,
-                **{f"left_out_{reason}": count for reason, count in work.left_out.items()},
-            },
-        )
+        return dg.MaterializeResult(value=made, metadata=_figures(made, work))
 
     return fitted
+
+
+def _later_sides(paired_features: pl.DataFrame) -> LaterSides:
+    pairs, features = TRAINING_PAIRS.schema.names(), METADATA_FEATURES.schema.names()
+    return LaterSides(paired_features.select(pairs), paired_features.select(features))
+
+
+def _figures(made: Trial, work: Task) -> dict[str, Any]:
+    return {
+        "train_videos": made.n_train,
+        "fit_seconds": made.fit_seconds,
+        "predict_ms_per_1k": made.predict_ms_per_1k,
+        "information_set": made.cell.information_set,
+        **{f"left_out_{reason}": count for reason, count in work.left_out.items()},
+    }
 
 
 def _cell(context: dg.AssetExecutionContext, horizon_targets: pl.DataFrame) -> Cell:

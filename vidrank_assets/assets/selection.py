@@ -10,7 +10,7 @@ from vidrank_assets.assets.models import SUITE
 from vidrank_assets.assets.partitions import by_strategy_and_horizon
 from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
 from vidrank_assets.selection.evaluation import Trial
-from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics
+from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics, titled
 from vidrank_assets.selection.leaderboard import leaderboard as ranked
 from vidrank_assets.settings import Settings
 
@@ -56,9 +56,9 @@ def ranked_families(
         asset_key=LEADERBOARD.name,
         value=table,
         metadata={
-            "leaderboard": table_metadata(printed(table)),
+            "of": titled(table),
+            "leaderboard": table_metadata(printed(table), rows=table.height),
             "best": best["model"],
-            "data": best["data_source"],
             f"best_test_{config.rank_metric}": best[f"test_{config.rank_metric}"],
             "best_test_improvement": best["test_improvement"],
         },

@@ -77,6 +77,13 @@ def slice_metrics(trials: Sequence[Trial], *, run_id: str) -> pl.DataFrame:
     return SLICE_METRICS.checked(pl.DataFrame(rows, schema=SLICE_METRICS.schema).fill_nan(None))
 
 
+def titled(table: pl.DataFrame) -> str:
+    """What a leaderboard is of, in a line; captures of the sample world are called synthetic."""
+    of = table.row(0, named=True)
+    data = of["data_source"].replace("sample", "SYNTHETIC sample world")
+    return f"{of['horizon_days']}d · {of['fusion_strategy']} · {of['information_set']} · {data}"
+
+
 def printed(table: pl.DataFrame) -> pl.DataFrame:
     """A leaderboard for people: few columns, rounded, best first.
 
