@@ -1,17 +1,11 @@
 """The code location: every asset, check, job, schedule and resource."""
 
-import warnings
-
 import dagster as dg
 
-# Backfill and freshness policies are what Dagster documents for this; its notice that they may change is not for users.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
-warnings.filterwarnings("ignore", category=dg.PreviewWarning)
-
-from vidrank_assets.assets import capture, dataset, features, jobs, models, selection, tabular  # noqa: E402
-from vidrank_assets.assets.io_managers import Artifacts, Tables  # noqa: E402
-from vidrank_assets.assets.resources import store_resource  # noqa: E402
-from vidrank_assets.settings import Settings  # noqa: E402
+from vidrank_assets.assets import capture, dataset, features, jobs, models, selection, tabular
+from vidrank_assets.assets.io_managers import Artifacts, Tables
+from vidrank_assets.assets.resources import store_resource
+from vidrank_assets.settings import Settings
 
 
 @dg.definitions

@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
-from vidrank_assets.assets.partitions import by_day, folder_of
+from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import SOURCES
@@ -23,7 +23,6 @@ from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOT
 
 #: A day without a capture is told after 26 hours and is a fault after 36.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
-_ONE_RUN = dg.BackfillPolicy.single_run()
 
 
 class CaptureConfig(dg.Config):
@@ -64,7 +63,7 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
         )
     },
     partitions_def=by_day,
-    backfill_policy=_ONE_RUN,
+    backfill_policy=ONE_RUN,
 )
 def captured_videos(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
@@ -100,7 +99,7 @@ def captured_videos(
     owners=[OWNER],
     metadata=schema_metadata(CHANNEL_SNAPSHOTS),
     partitions_def=by_day,
-    backfill_policy=_ONE_RUN,
+    backfill_policy=ONE_RUN,
     io_manager_key="tables",
 )
 def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
@@ -119,7 +118,7 @@ def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) 
     owners=[OWNER],
     metadata=schema_metadata(THUMBNAILS),
     partitions_def=by_day,
-    backfill_policy=_ONE_RUN,
+    backfill_policy=ONE_RUN,
     io_manager_key="tables",
 )
 def thumbnails(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from vidrank_assets.assets.compute import PLACEMENTS
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
-from vidrank_assets.assets.partitions import by_day, by_strategy
+from vidrank_assets.assets.partitions import ONE_RUN, by_day, by_strategy
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.catalog import ENCODERS, Entry
 from vidrank_assets.catalog import Modality as ModalityName
@@ -46,7 +46,7 @@ def encoder_asset(name: str, entry: Entry) -> dg.AssetsDefinition:
         owners=[OWNER],
         metadata=schema_metadata(EMBEDDING_MANIFEST),
         partitions_def=by_day,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=ONE_RUN,
         ins={"captured": dg.AssetIn(_SOURCES[entry.modality])},
         pool=placement.pool,
         op_tags=dict(placement.op_tags),

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from vidrank_assets.assets.partitions import by_day, by_horizon, by_strategy, by_strategy_and_horizon
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.settings import Settings
@@ -14,25 +13,21 @@ _CHOSEN = (Settings().image_encoder, Settings().text_encoder)
 capture_day = dg.define_asset_job(
     "capture_day",
     dg.AssetSelection.groups("capture") | dg.AssetSelection.assets(*(["embeddings", name] for name in _CHOSEN)),
-    partitions_def=by_day,
     description="One day's captures, and the vectors of what is new in them.",
 )
 refresh_targets = dg.define_asset_job(
     "refresh_targets",
     dg.AssetSelection.assets("horizon_targets", "metadata_features", "split_manifest", "paired_features"),
-    partitions_def=by_horizon,
     description="Labels, features and the split of one horizon, from all captures there are.",
 )
 fuse = dg.define_asset_job(
     "fuse",
     dg.AssetSelection.assets("fused_embeddings"),
-    partitions_def=by_strategy,
     description="The fused vectors of one strategy.",
 )
 train_suite = dg.define_asset_job(
     "train_suite",
     dg.AssetSelection.groups("models", "selection"),
-    partitions_def=by_strategy_and_horizon,
     description="Every family on one strategy and horizon, and the leaderboard over them.",
 )
 

@@ -1,5 +1,6 @@
 """The partitions, derived from the tables of the domain, and the folders they are stored in."""
 
+import warnings
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -7,6 +8,12 @@ import dagster as dg
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.settings import Settings
+
+# Backfill policies are what Dagster documents for this; that their interface may change is not news for a user.
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
+
+#: Several partitions of an asset are made by one run.
+ONE_RUN = dg.BackfillPolicy.single_run()
 
 #: Today is a partition too: a capture of today is made today.
 by_day = dg.DailyPartitionsDefinition(

@@ -1,4 +1,5 @@
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -215,34 +216,36 @@ def test_a_title_that_changes_is_embedded_beside_the_old_one_even_if_the_vectors
 
 # ── killed and rerun ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-N_TITLES = 300
+N_TITLES = 400
 _CHILD = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from test_features import embed_titles
-print("ready", flush=True)
-embed_titles(sys.argv[1])
+embed_titles(sys.argv[1], lambda line: print(line, flush=True))
 """
 
 
-def embed_titles(root):
+def embed_titles(root, log=print):
     """Many small shards, so that a kill falls between any two writes."""
     TitleNgrams.items_per_shard = 5
-    return embed(Storage(root), TitleNgrams(), titled(N_TITLES).lazy(), log=lambda line: None)
+    return embed(Storage(root), TitleNgrams(), titled(N_TITLES).lazy(), log=log)
 
 
-@pytest.mark.parametrize("n_kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [2, pytest.param(25, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_and_run_again_loses_nothing_and_doubles_nothing(tmp_path, monkeypatch, n_kills):
+    """Each run is killed a random moment after one to three of its shards, while it writes the next ones."""
     monkeypatch.setattr(TitleNgrams, "items_per_shard", 5)
     root, moments = str(tmp_path / "store"), random.Random(7)
     for _ in range(n_kills):
         child = subprocess.Popen([sys.executable, "-c", _CHILD, root], stdout=subprocess.PIPE)
         assert child.stdout is not None
-        assert child.stdout.readline() == b"ready\n"
-        time.sleep(moments.uniform(0, 0.5))
+        for _ in range(moments.randint(1, 3)):
+            assert b"encoded" in child.stdout.readline()
+        time.sleep(moments.uniform(0, 0.03))
         child.kill()
-        child.wait()
         child.stdout.close()
+        assert child.wait() == -signal.SIGKILL
+        assert 0 < listed(Storage(root)).height < N_TITLES
     told = embed_titles(root)
     store = Storage(root)
     rows = listed(store)
