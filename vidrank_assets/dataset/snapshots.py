@@ -3,6 +3,7 @@
 import polars as pl
 
 from vidrank_assets.errors import InvalidInput
+from vidrank_assets.schema import Table
 from vidrank_assets.tables import SNAPSHOTS
 
 _SYNTHETIC = "sample"
@@ -18,10 +19,11 @@ def first_captures(snapshots: pl.LazyFrame) -> pl.DataFrame:
     return rows.sort("video_id").collect(engine="streaming")
 
 
-def merged(existing: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """The captures of both tables, sorted by video_id and captured_at; of a capture that is in both, the new row.
+def merged(existing: pl.DataFrame, new: pl.DataFrame, table: Table = SNAPSHOTS) -> pl.DataFrame:
+    """The rows of both, sorted by the table's key; of two with one key, the new one.
 
-    existing, new: `tables.SNAPSHOTS`.
+    existing, new: rows of `table`, which has a source. Where it has no key, as `tables.REJECTED_CAPTURES`, a row that
+    is the same in every column is there once, and the order is that of arrival.
 
     Raises InvalidInput: the synthetic sample would be mixed with real captures.
     """
@@ -31,5 +33,7 @@ def merged(existing: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
             "captures in one store must be all of the synthetic sample or all real; the new ones would mix the two. "
             "Point VIDRANK_STORAGE (or DAGSTER_HOME, which holds the default store) at a place of their own."
         )
-    rows = pl.concat([existing.select(SNAPSHOTS.schema.names()), new.select(SNAPSHOTS.schema.names())])
-    return rows.unique(list(SNAPSHOTS.key), keep="last", maintain_order=True).sort(SNAPSHOTS.key)
+    rows = pl.concat([existing.select(table.schema.names()), new.select(table.schema.names())])
+    if not table.key:
+        return rows.unique(keep="first", maintain_order=True)
+    return rows.unique(list(table.key), keep="last", maintain_order=True).sort(table.key)

@@ -5,7 +5,7 @@ import pytest
 
 from vidrank_assets.dataset.snapshots import first_captures, merged
 from vidrank_assets.errors import InvalidInput
-from vidrank_assets.tables import SNAPSHOTS
+from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS, THUMBNAILS
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -58,3 +58,27 @@ def test_synthetic_and_real_captures_are_never_mixed(stored, arriving):
 
 def test_two_real_sources_may_share_a_store():
     assert merged(captures(("a", 1, 5), source="archive"), captures(("b", 1, 5), source="youtube")).height == 2
+
+
+def rows_of(table, **columns):
+    missing = [pl.lit(None, dtype).alias(name) for name, dtype in table.schema.items() if name not in columns]
+    typed = {name: table.schema[name] for name in columns}
+    return pl.DataFrame(columns, schema=typed).with_columns(missing).select(table.schema.names())
+
+
+def test_a_rejected_row_that_is_met_again_is_there_once_and_others_stay():
+    first = rows_of(REJECTED_CAPTURES, file=["us.csv", "us.csv"], row=[7, 9], source=["archive"] * 2)
+    second = rows_of(REJECTED_CAPTURES, file=["us.csv", "fr.csv"], row=[9, 2], source=["archive"] * 2)
+    both = merged(first, second, REJECTED_CAPTURES)
+    assert both.select("file", "row").rows() == [("us.csv", 7), ("us.csv", 9), ("fr.csv", 2)]
+
+
+def test_channels_and_thumbnails_of_a_second_archive_add_to_those_of_the_first():
+    days = [DAY, DAY]
+    first = rows_of(CHANNEL_SNAPSHOTS, channel_id=["b", "c"], captured_at=days, video_count=[1, 2], source=["x", "x"])
+    second = rows_of(CHANNEL_SNAPSHOTS, channel_id=["a", "c"], captured_at=days, video_count=[3, 4], source=["y", "y"])
+    both = merged(first, second, CHANNEL_SNAPSHOTS)
+    assert both.select("channel_id", "video_count").rows() == [("a", 3), ("b", 1), ("c", 4)]
+    picture = rows_of(THUMBNAILS, video_id=["v"], content_hash=["h"], image=[b"jpeg"], source=["x"])
+    assert merged(THUMBNAILS.empty(), picture, THUMBNAILS).equals(picture)
+    assert merged(picture, THUMBNAILS.empty(), THUMBNAILS).equals(picture)
