@@ -25,19 +25,15 @@ _ORDER = ("captured_at", *_CONTENT)
 
 def pictures(thumbnails: pl.LazyFrame) -> pl.LazyFrame:
     """The items of `tables.THUMBNAILS`."""
-    return thumbnails.select(*_CONTENT, "captured_at", pl.col("image").alias("item"))
+    return thumbnails.select(*_ORDER, pl.col("image").alias("item"))
 
 
 def titles(snapshots: pl.LazyFrame) -> pl.LazyFrame:
     """The items of `tables.SNAPSHOTS`: each title a video had, at its first capture; without a title there is none."""
-    each = pl.col("title").drop_nulls().unique()
-    hashed = snapshots.select(each).collect()["title"]
-    hashes = pl.LazyFrame(
-        {"title": hashed, "content_hash": [hashlib.sha256(title.encode()).hexdigest() for title in hashed]},
-        schema={"title": pl.String, "content_hash": pl.String},
-    )
-    first = snapshots.drop_nulls("title").group_by("video_id", "title").agg(pl.col("captured_at").min())
-    return first.join(hashes, on="title").select(*_CONTENT, "captured_at", pl.col("title").alias("item"))
+    named = snapshots.drop_nulls("title")
+    first = named.group_by("video_id", pl.col("title").alias("item")).agg(pl.col("captured_at").min()).collect()
+    hashes = [hashlib.sha256(title.encode()).hexdigest() for title in first["item"]]
+    return first.with_columns(pl.Series("content_hash", hashes, pl.String)).select(*_ORDER, "item").lazy()
 
 
 ITEMS: Mapping[Modality, Callable[[pl.LazyFrame], pl.LazyFrame]] = {"image": pictures, "text": titles}

@@ -231,7 +231,7 @@ def embed_titles(root, log=print):
     return embed(Storage(root), TitleNgrams(), titled(N_TITLES).lazy(), log=log)
 
 
-@pytest.mark.parametrize("n_kills", [2, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_kills", [2, pytest.param(15, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_and_run_again_loses_nothing_and_doubles_nothing(tmp_path, monkeypatch, n_kills):
     """Each run is killed a random moment after one to three of its shards, while it writes the next ones."""
     monkeypatch.setattr(TitleNgrams, "items_per_shard", 5)

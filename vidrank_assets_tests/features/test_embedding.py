@@ -59,9 +59,9 @@ def embedded(items, manifest=None):
 def test_each_title_of_a_video_is_one_item_at_its_first_capture():
     items = embedding.titles(snapshots(("a", 2, "Old"), ("a", 1, "Old"), ("a", 3, "New"), ("b", 3, "Old")))
     assert sorted(items.collect().rows()) == [
-        ("a", sha("New"), at(3), "New"),
-        ("a", sha("Old"), at(1), "Old"),
-        ("b", sha("Old"), at(3), "Old"),
+        (at(1), "a", sha("Old"), "Old"),
+        (at(3), "a", sha("New"), "New"),
+        (at(3), "b", sha("Old"), "Old"),
     ]
 
 
@@ -72,7 +72,7 @@ def test_a_video_without_a_title_is_no_item():
 def test_pictures_keep_the_hash_they_were_captured_with():
     row = {"video_id": "a", "content_hash": "h", "captured_at": at(1), "image": b"jpeg", "source": "test"}
     items = embedding.pictures(pl.DataFrame([row], schema=THUMBNAILS.schema).lazy())
-    assert items.collect().rows() == [("a", "h", at(1), b"jpeg")]
+    assert items.collect().rows() == [(at(1), "a", "h", b"jpeg")]
 
 
 def test_what_the_manifest_lists_is_not_encoded_again():
@@ -97,7 +97,7 @@ def test_the_same_content_on_two_days_is_encoded_once():
     ]
     items = embedding.pictures(pl.DataFrame(rows, schema=THUMBNAILS.schema).lazy())
     pending, _ = embedding.backlog(items, EMBEDDING_MANIFEST.empty().lazy(), "any@1")
-    assert [batch.rows() for batch in embedding.batches(items, pending, 5)] == [[("a", "h", at(1), b"jpeg")]]
+    assert [batch.rows() for batch in embedding.batches(items, pending, 5)] == [[(at(1), "a", "h", b"jpeg")]]
 
 
 @given(
