@@ -10,9 +10,9 @@ from pydantic import Field
 
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_horizon
-from vidrank_assets.capture.inclusion import PRESETS, counted, included
-from vidrank_assets.dataset import splits, targets
-from vidrank_assets.dataset.candidates import candidates
+from vidrank_assets.capture.inclusion import PRESETS
+from vidrank_assets.dataset import targets
+from vidrank_assets.dataset.candidates import candidates, dealt
 from vidrank_assets.dataset.snapshots import first_captures
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.settings import Settings, SplitPolicy
@@ -98,9 +98,9 @@ def split_manifest(
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Which video is in train, val and test: the newest are the test, so a score is about videos of the future."""
     videos = candidates(horizon_targets, first_captures(snapshots), channel_snapshots)
-    judged = included(videos, config.inclusion)
-    table = splits.split_manifest(
-        judged.filter("eligible"),
+    table, left_out = dealt(
+        videos,
+        config.inclusion,
         policy=config.policy,
         ratios=(config.train_share, config.val_share, config.test_share),
         seed=config.seed,
@@ -112,7 +112,7 @@ def split_manifest(
         metadata={
             **{f"{split}_videos": count for split, count in sizes.iter_rows()},
             "labelled_videos": videos.height,
-            "left_out_by_reason": table_metadata(counted(judged)),
+            "by_reason": table_metadata(left_out),
             "preview": table_metadata(table),
         },
     )
