@@ -36,7 +36,7 @@ SNAPSHOTS = Table(
         text("default_language", "language of title and description", "publish"),
         text("default_audio_language", "spoken language", "publish"),
         text("thumbnail_url", "where the thumbnail is", "publish"),
-        text("query", "the watch-list entry or list that found the video", "publish"),
+        text("query", "the watch-list entry or trending list that found the video", "snapshot1"),
         _SOURCE,
     ),
 )
@@ -165,7 +165,7 @@ METADATA_FEATURES = Table(
         text("channel_country", "country the channel states", "publish"),
         text("default_language", "language of title and description", "publish"),
         text("default_audio_language", "spoken language", "publish"),
-        text("query", "the watch-list entry or list that found the video", "publish"),
+        text("query", "the watch-list entry or trending list that found the video", "snapshot1"),
         text("category_id", "YouTube's category", "publish"),
         whole("views_at_snapshot1", "views at the first capture", "count", "snapshot1"),
         whole("likes_at_snapshot1", "likes at the first capture", "count", "snapshot1"),
@@ -224,7 +224,7 @@ SPLIT_MANIFEST = Table(
     (
         _VIDEO,
         text("split", "train, val or test", nullable=False),
-        whole("text_present", "1 when there is a text vector", "0 or 1", "publish", nullable=False),
+        whole("text_present", "1 when there is a title", "0 or 1", "publish", nullable=False),
         number("target_log", "log1p of target_raw", "log views"),
         number("target_raw", "views at the horizon", "views"),
     ),

@@ -17,6 +17,12 @@ def test_first_counters_leak_into_a_prediction_made_at_publication():
     assert_no_feature_leakage(["title_length", "views_at_snapshot1", "like_rate"], "snapshot1")
 
 
+def test_the_list_that_found_a_video_is_known_at_its_first_capture_and_not_at_publication():
+    """A trending list finds a video because it did well."""
+    assert "query" not in feature_columns("publish")
+    assert "query" in feature_columns("snapshot1")
+
+
 NEVER = [
     *("horizon_view_count", "target_log", "delta_like_count", "view_count", "like_count", "comment_count"),
     *("views_per_day", "age_days", "virality_score", "channel_id", "channel_title"),

@@ -169,7 +169,7 @@ def test_for_people_it_is_rounded_with_the_interval_in_one_column(board):
     assert shown["is"].to_list() == ["best", "baseline", "baseline"]
     best = row(board, "ridge")
     gain = [round(best[f"test_improvement{bound}"], 3) for bound in ("", "_low", "_high")]
-    assert shown["test_rmse_log over channel_mean"].to_list() == [f"{gain[0]} [{gain[1]}, {gain[2]}]", None, None]
+    assert shown["over channel_mean"].to_list() == [f"{gain[0]} [{gain[1]}, {gain[2]}]", None, None]
     assert shown["val_rmse_log"][0] == round(best["val_rmse_log"], 3)
 
 
