@@ -1,8 +1,8 @@
 """Which videos are in, and why the others are not.
 
 Two kinds of rules. Those that look at what is known without the outcome (age, channel, length, language) decide whether
-a video is `eligible` for any part of a split. Those that look at the outcome (views at the horizon, outliers) choose
-among training rows only: a test that leaves out what went badly measures nothing.
+a video is `eligible` for any part of a split. Those that look at the outcome (views at the horizon, outliers) decide
+which training rows are `trainable`: a test that leaves out what went badly measures nothing.
 A value that is not known breaks no rule; it is counted as unknown.
 """
 
@@ -60,29 +60,6 @@ def preset(name: str) -> Inclusion:
     if name not in PRESETS:
         raise UnknownName(f"inclusion must be one of: {', '.join(sorted(PRESETS))}; got {name!r}.")
     return PRESETS[name]
-
-
-def included(candidates: pl.DataFrame, inclusion: Inclusion | str, *, at: datetime | None = None) -> pl.DataFrame:
-    """The candidates, in their order, each with whether it is in.
-
-    candidates: one row a video: video_id, channel_id, published_at, duration_sec, default_language,
-    channel_subscribers, target_raw (views at the horizon) and target_log (its log1p).
-    at: the moment from which the window reaches back; the newest publication among the candidates when None.
-
-    Adds `eligible` (may be in any part), `trainable` (may be a training row: eligible, labelled, and within the rules
-    that look at the outcome), `reason` (the first rule that is broken, null when there is none), and `unknown` (rules
-    that could not be judged). Raises UnknownName: no preset has that name.
-    """
-    limits = preset(inclusion) if isinstance(inclusion, str) else inclusion
-    before, after = _rules_before(limits, _since(candidates, limits, at)), _rules_after(limits)
-    names = [*before, *after]
-    judged = candidates.with_columns(**{f"_{name}": rule for name, rule in (before | after).items()})
-    return judged.with_columns(
-        eligible=_all_hold(list(before)),
-        trainable=_all_hold(names),
-        reason=pl.coalesce(pl.lit(None, pl.String), *(pl.when(~pl.col(f"_{n}")).then(pl.lit(n)) for n in names)),
-        unknown=pl.concat_list(pl.when(pl.col(f"_{n}").is_null()).then(pl.lit(n)) for n in names).list.drop_nulls(),
-    ).drop(f"_{name}" for name in names)
 
 
 def eligible(candidates: pl.DataFrame, inclusion: Inclusion | str, *, at: datetime | None = None) -> pl.DataFrame:
@@ -190,7 +167,3 @@ def _deviations() -> pl.Expr:
 
 def _at_least(value: pl.Expr, limit: int | None) -> pl.Expr | None:
     return None if limit is None else value >= limit
-
-
-def _all_hold(names: list[str]) -> pl.Expr:
-    return pl.all_horizontal(pl.lit(True), *(pl.col(f"_{name}").fill_null(True) for name in names))

@@ -36,9 +36,8 @@ def split_manifest(
     """Each video's part, train, val or test: `tables.SPLIT_MANIFEST`, sorted by video_id.
 
     videos: `video_id`, `channel_id`, `published_at`, `text_present`, `target_log` and `target_raw`, in any order. Of a
-        video with several rows the one with the latest `captured_at` counts. Where `trainable` is false the video is
-        dealt like the others and left out if it falls to train, so that val and test are not chosen by it. Videos
-        without a channel_id are taken for one channel.
+        video with several rows the one with the latest `captured_at` counts. Videos without a channel_id are taken for
+        one channel.
     horizon: named in the errors.
 
     Raises InvalidInput: the ratios are not three positive shares of 1, videos repeat without a `captured_at` or a
@@ -49,8 +48,6 @@ def split_manifest(
     rows = _one_row_each(videos).sort("published_at", "video_id")
     _refuse_too_few(rows.height, horizon)
     dealt = rows.with_columns(split=pl.Series(_deal(rows, policy, ratios, seed)).cast(pl.String)).drop_nulls("split")
-    if "trainable" in dealt.columns:
-        dealt = dealt.filter((pl.col("split") != "train") | pl.col("trainable"))
     _refuse_too_few(dealt.height, horizon)
     _refuse_an_empty_part(dealt["split"], policy, horizon)
     return dealt.select(pl.col(name).cast(dtype) for name, dtype in SPLIT_MANIFEST.schema.items()).sort("video_id")
@@ -63,7 +60,7 @@ def without(manifest: pl.DataFrame, video_ids: pl.Series, *, horizon: str | None
     """
     kept = manifest.filter(~pl.col("video_id").is_in(video_ids.implode()))
     _refuse_too_few(kept.height, horizon)
-    _refuse_an_empty_part(kept["split"], "what is left of it", horizon)
+    _refuse_an_empty_part(kept["split"], "the inclusion rules", horizon)
     return kept
 
 
@@ -179,13 +176,13 @@ def _refuse_too_few(n_videos: int, horizon: str | None) -> None:
         )
 
 
-def _refuse_an_empty_part(split: pl.Series, policy: str, horizon: str | None) -> None:
+def _refuse_an_empty_part(split: pl.Series, dealt_by: str, horizon: str | None) -> None:
     sizes = {part: int((split == part).sum()) for part in PARTS}
     if not all(sizes.values()):
         found = ", ".join(f"{part} {size}" for part, size in sizes.items())
         raise SplitTooSmall(
-            f"a split needs at least 1 video in train, val and test; {_subject(horizon)} has {found} by {policy}. "
-            "Capture more, or choose another policy."
+            f"a split needs at least 1 video in train, val and test; {_subject(horizon)} has {found} by {dealt_by}. "
+            "Capture more, or choose another policy or a wider inclusion preset."
         )
 
 

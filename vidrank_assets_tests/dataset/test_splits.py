@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidrank_assets.dataset.splits import PARTS, split_manifest
+from vidrank_assets.dataset.splits import PARTS, split_manifest, without
 from vidrank_assets.errors import InvalidInput, SplitTooSmall
 from vidrank_assets.tables import SPLIT_MANIFEST
 
@@ -145,12 +145,12 @@ def test_videos_without_a_channel_are_taken_for_one_channel():
     assert manifest.join(table, on="video_id").filter(pl.col("channel_id").is_null())["split"].n_unique() == 1
 
 
-def test_a_video_that_may_not_be_trained_on_is_left_out_of_train_and_stays_in_val_and_test():
-    table = videos(list(range(100)), trainable=[i % 2 == 0 for i in range(100)])
-    manifest = split_manifest(table, policy="time")
-    assert sizes(manifest) == [35, 15, 15]
-    whole = parts(split_manifest(table.drop("trainable"), policy="time"))
-    assert parts(manifest).items() <= whole.items()
+def test_videos_that_are_taken_out_leave_every_other_where_it_was():
+    whole = split_manifest(videos(list(range(100))), policy="time")
+    rest = without(whole, pl.Series(["000", "001", "099"]))
+    assert sizes(rest) == [68, 15, 14]
+    assert parts(rest).items() <= parts(whole).items()
+    assert without(whole, pl.Series([], dtype=pl.String)).equals(whole)
 
 
 def test_of_a_video_with_several_rows_the_latest_capture_counts():
@@ -175,10 +175,12 @@ def test_a_part_without_videos_is_refused_with_the_sizes():
         split_manifest(videos(list(range(13))), policy="time", ratios=(0.98, 0.01, 0.01))
 
 
-def test_a_train_part_left_without_videos_is_refused():
-    table = videos(list(range(100)), trainable=[False] * 100)
-    with pytest.raises(SplitTooSmall, match="train 0, val 15, test 15"):
-        split_manifest(table, policy="time")
+def test_a_part_or_a_split_left_without_videos_is_refused():
+    whole = split_manifest(videos(list(range(100))), policy="time")
+    with pytest.raises(SplitTooSmall, match="train 0, val 15, test 15 by the inclusion rules"):
+        without(whole, whole.filter(split="train")["video_id"])
+    with pytest.raises(SplitTooSmall, match="at least 12 videos; horizon 30d has 11"):
+        without(whole, whole["video_id"].head(89), horizon="30d")
 
 
 @pytest.mark.parametrize("ratios", [(0.7, 0.2, 0.2), (0.7, 0.1, 0.1), (1.0, 0.0, 0.0), (1.2, -0.1, -0.1)])
