@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -194,7 +194,7 @@ class Storage:
 
     @contextmanager
     def open_artifact(self, key: str, *, sha256: str | None = None) -> Iterator[Path]:
-        """A local folder with the artifact's files, every one checked; sha256: that of its `checksums.json`.
+        """A local folder with the files, every one checked; sha256: that of its `checksums.json`.
 
         Raises ArtifactMissing: there is none, or a file of it is gone. ChecksumMismatch: a file was changed.
         """
@@ -233,15 +233,12 @@ class Storage:
         target = self.root / key
         if self._is_folder:
             target.parent.mkdir(parents=True, exist_ok=True)
-            staged = Path(target).with_name(f".{target.name}.{uuid4().hex}.partial")
-        else:
-            staged = Path(mkdtemp(), target.name)
+        beside = Path(target.parent) if self._is_folder else Path(gettempdir())
+        staged = beside / f".{target.name}.{uuid4().hex}.partial"
         try:
             yield staged
         finally:
             staged.unlink(missing_ok=True)
-            if not self._is_folder:
-                staged.parent.rmdir()
 
     def _publish(self, staged: Path, key: str, *, once: bool = False) -> Stored:
         """Make the file visible under its key in one step: a rename in a folder, one PUT in a bucket."""
@@ -260,6 +257,9 @@ class Storage:
         return stored
 
     def _verify(self, key: str, sha256: str | None) -> None:
+        """Read the file through, unless there is nothing to compare it with."""
+        if sha256 is None and self.exists(key):
+            return
         try:
             with (self.root / key).open("rb") as file:
                 self._compare(key, hashlib.file_digest(file, "sha256").hexdigest(), sha256)

@@ -20,8 +20,9 @@ def datasets(
 
     features: `tables.METADATA_FEATURES`. split_manifest: `tables.SPLIT_MANIFEST`.
 
-    Raises NoRows: a part is left with no video. LeakageError: a feature was not known with the information set.
+    Raises NoRows: a part is left with no video. LeakageError: the table holds a column that is no feature of any set.
     """
+    _refuse_leaks(features)
     videos = _labelled(split_manifest).join(features, on="video_id").sort("video_id")
     videos = videos.join(_fused_rows(fused), on="video_id", maintain_order="left")
     parts = {}
@@ -53,6 +54,7 @@ def redated(features: pl.DataFrame, fused: Vectors, information_set: Information
 
     Raises InvalidInput: a video has no fused vector. LeakageError: as `datasets`.
     """
+    _refuse_leaks(features)
     rows = features.join(_fused_rows(fused), on="video_id", how="left", maintain_order="left")
     if missing := rows["fused_row"].null_count():
         raise InvalidInput(
@@ -60,6 +62,11 @@ def redated(features: pl.DataFrame, fused: Vectors, information_set: Information
             "Leave out the pairs of videos that have none."
         )
     return Dataset(_known(rows, information_set), fused.rows(rows["fused_row"].to_list()))
+
+
+def _refuse_leaks(features: pl.DataFrame) -> None:
+    """A table that holds an outcome was made by something that saw outcomes: what else is in it cannot be trusted."""
+    assert_no_feature_leakage((name for name in features.columns if name != "video_id"), "snapshot1")
 
 
 def _known(rows: pl.DataFrame, information_set: InformationSet) -> pl.DataFrame:

@@ -88,12 +88,12 @@ def printed(table: pl.DataFrame) -> pl.DataFrame:
     """A leaderboard for people: few columns, rounded, best first.
 
     `over <baseline>` is the improvement of the rank metric on test over the best baseline, with its 95 % interval;
-    positive is better.
+    positive is better. `n_pairs` is how many pairs of test the pairwise_auc is of.
     """
     if table.is_empty():
         return pl.DataFrame(schema={"model": pl.String})
     metric = table["rank_metric"][0]
-    gain, low, high = (pl.col(f"test_improvement{bound}").round(3) for bound in ("", "_low", "_high"))
+    gain, low, high = (pl.col(f"test_improvement{bound}").round(3) + 0.0 for bound in ("", "_low", "_high"))
     shown = dict.fromkeys((metric, "spearman", "pairwise_auc"))
     return table.select(
         "model",
@@ -104,6 +104,7 @@ def printed(table: pl.DataFrame) -> pl.DataFrame:
         .then(pl.format("{} [{}, {}]", gain, low, high))
         .alias(f"over {table['best_baseline'][0]}"),
         pl.col("n_train", "n_test"),
+        pl.col("n_test_pairs").alias("n_pairs"),
         pl.col("fit_seconds").round(2),
     )
 

@@ -86,20 +86,37 @@ def task(
 ) -> Task:
     """The rows of one cell, joined once for all its families; the tables are those of tables.py, of that horizon.
 
+    With `snapshot1` a video that was first captured after the horizon, or whose label is its first capture, is in no
+    part: what is asked would be among the features.
+
     Raises NoRows: a part of the split is left with no video. LeakageError: a feature outside the information set.
     """
-    parts = datasets(features, fused, split_manifest, cell.information_set)
+    asked = _asked(cell.information_set, split_manifest, horizon_targets)
+    parts = datasets(features, fused, asked, cell.information_set)
     scored = frozenset(video for part in SCORED for video in parts[part].video_ids)
     sides = later_sides.among(scored)
     n_pairs = later_sides.pairs.filter(pl.col("split").is_in(SCORED)).height
     return Task(
         cell=cell,
         parts=parts,
-        videos=_scored_videos(parts, split_manifest, horizon_targets),
-        pairs=_targets_of_both(sides.pairs, split_manifest),
+        videos=_scored_videos(parts, asked, horizon_targets),
+        pairs=_targets_of_both(sides.pairs, asked),
         later=redated(sides.features, fused, cell.information_set),
-        left_out=left_out(features, fused, split_manifest) | {"pairs_without_both": n_pairs - sides.pairs.height},
+        left_out={"first_seen_at_horizon": split_manifest.height - asked.height}
+        | left_out(features, fused, asked)
+        | {"pairs_without_both": n_pairs - sides.pairs.height},
     )
+
+
+def _asked(
+    information_set: InformationSet, split_manifest: pl.DataFrame, horizon_targets: pl.DataFrame
+) -> pl.DataFrame:
+    """The videos of the split whose first capture is not yet the answer."""
+    if information_set == "publish":
+        return split_manifest
+    is_label = pl.col("label_known_at") <= pl.col("first_captured_at")
+    after_horizon = pl.col("video_age_hours_at_snapshot1") >= pl.col("horizon_days") * 24
+    return split_manifest.join(horizon_targets.filter(is_label | after_horizon), on="video_id", how="anti")
 
 
 def _scored_videos(

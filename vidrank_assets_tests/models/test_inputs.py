@@ -66,6 +66,15 @@ def test_a_leaking_column_stops_the_join(monkeypatch):
         datasets(features(*ids), vectors(*ids), SPLIT, "publish")
 
 
+def test_a_table_of_features_that_holds_an_outcome_is_refused():
+    ids = ("v1", "v2", "v3", "v4")
+    leaking = features(*ids).with_columns(horizon_view_count=pl.lit(1), views_per_day=pl.lit(1.0))
+    with pytest.raises(LeakageError, match="these are not: horizon_view_count, views_per_day[.]"):
+        datasets(leaking, vectors(*ids), SPLIT, "publish")
+    with pytest.raises(LeakageError, match="these are not: horizon_view_count, views_per_day[.]"):
+        redated(leaking, vectors(*ids), "publish")
+
+
 def test_redated_videos_keep_their_order_and_may_repeat():
     rows = redated(features("v3", "v1", "v3"), vectors("v1", "v2", "v3"), "publish")
     assert rows.video_ids == ("v3", "v1", "v3")

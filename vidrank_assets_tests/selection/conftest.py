@@ -76,9 +76,9 @@ def task_of(tables, fused, later_sides) -> Callable[..., Task]:
     """The task over the tables, some of them replaced."""
 
     def made(**replaced) -> Task:
-        given = tables | {"fused": fused} | replaced
+        given = tables | {"fused": fused, "cell": Cell("concat", 7)} | replaced
         return task(
-            Cell("concat", 7),
+            given["cell"],
             given["features"],
             given["fused"],
             split_manifest=given["split_manifest"],

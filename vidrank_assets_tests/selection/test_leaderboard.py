@@ -171,6 +171,12 @@ def test_for_people_it_is_rounded_with_the_interval_in_one_column(board):
     gain = [round(best[f"test_improvement{bound}"], 3) for bound in ("", "_low", "_high")]
     assert shown["over channel_mean"].to_list() == [f"{gain[0]} [{gain[1]}, {gain[2]}]", None, None]
     assert shown["val_rmse_log"][0] == round(best["val_rmse_log"], 3)
+    assert shown["n_pairs"].to_list() == [14, 14, 14]
+
+
+def test_for_people_no_improvement_is_zero_and_not_minus_zero(board):
+    nearly = board.with_columns(test_improvement=pl.lit(-0.0001))
+    assert printed(nearly)["over channel_mean"][0].startswith("0.0 [")
 
 
 def test_an_empty_board_is_shown_empty():

@@ -1,8 +1,10 @@
+from datetime import UTC, datetime, timedelta
+
 import polars as pl
 import pytest
 
 from vidrank_assets.errors import InvalidInput, NoRows
-from vidrank_assets.selection.task import LaterSides
+from vidrank_assets.selection.task import Cell, LaterSides
 
 
 def test_videos_of_val_and_then_of_test_are_scored_in_the_order_of_their_parts(small_task):
@@ -69,3 +71,21 @@ def test_redated_features_of_other_videos_are_refused(later_sides):
 def test_an_age_that_is_not_known_is_no_slice(tables, task_of):
     labels = tables["horizon_targets"].with_columns(video_age_hours_at_snapshot1=pl.lit(None, dtype=pl.Float64))
     assert task_of(horizon_targets=labels).videos["age_at_snapshot1"].null_count() == 40
+
+
+def test_with_snapshot1_a_video_whose_first_capture_is_its_label_or_too_late_is_in_no_part(tables, task_of):
+    """v100 is known by its first capture, v101 was first seen an hour after the horizon, v102 an hour before it."""
+    seen = datetime(2026, 1, 1, tzinfo=UTC)
+    named = pl.col("video_id")
+    labels = tables["horizon_targets"].with_columns(
+        horizon_days=pl.lit(7, pl.Int64),
+        first_captured_at=pl.lit(seen),
+        label_known_at=pl.when(named == "v100").then(seen).otherwise(seen + timedelta(hours=1)),
+        video_age_hours_at_snapshot1=pl.when(named == "v101").then(169.0).when(named == "v102").then(167.0),
+    )
+    publish, snapshot1 = (task_of(horizon_targets=labels, cell=Cell("concat", 7, s)) for s in ("publish", "snapshot1"))
+    assert set(publish.videos["video_id"]) - set(snapshot1.videos["video_id"]) == {"v100", "v101"}
+    assert (publish.left_out["first_seen_at_horizon"], snapshot1.left_out["first_seen_at_horizon"]) == (0, 2)
+    assert not {"v100", "v101"} & set(snapshot1.pairs["video_id_a"]) | {"v100", "v101"} & set(
+        snapshot1.pairs["video_id_b"]
+    )
