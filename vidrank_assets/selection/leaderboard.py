@@ -93,7 +93,8 @@ def printed(table: pl.DataFrame) -> pl.DataFrame:
     if table.is_empty():
         return pl.DataFrame(schema={"model": pl.String})
     metric = table["rank_metric"][0]
-    gain, low, high = (pl.col(f"test_improvement{bound}").round(3) + 0.0 for bound in ("", "_low", "_high"))
+    rounded = (pl.col(f"test_improvement{bound}").round(3) for bound in ("", "_low", "_high"))
+    gain, low, high = (pl.when(value == 0).then(0.0).otherwise(value) for value in rounded)  # -0.0 is no loss
     shown = dict.fromkeys((metric, "spearman", "pairwise_auc"))
     return table.select(
         "model",
