@@ -63,12 +63,16 @@ def import_(
     mapping: Annotated[str, typer.Option(help="a shipped mapping, or the path of a YAML file of your own")],
 ) -> None:
     """Fill the daily partitions with the captures of an archive."""
+    from vidrank_assets.assets.capture import opened
     from vidrank_assets.runs import runner
 
     options = {"folder": str(folder.resolve()), "mapping": mapping}
+    archive = opened("archive", options)
     with runner(_console.print) as runs:
-        n_days = runs.capture(cast(Any, SOURCES.load("archive"))(**options), options)
-    _console.print(f"{n_days} days captured. Rejected rows, by reason: the metadata of asset rejected_captures.")
+        n_days = runs.capture(archive, options)
+    rejected = archive.snapshots(archive.days()).rejected["reason"].value_counts(sort=True)
+    reasons = ", ".join(f"{rows} {reason}" for reason, rows in rejected.iter_rows()) or "none"
+    _console.print(f"{n_days} days captured. Rejected rows: {reasons}; each is in the asset rejected_captures.")
 
 
 @_command

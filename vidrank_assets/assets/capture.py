@@ -37,9 +37,13 @@ def _opened(name: str, options: tuple[tuple[str, str], ...]) -> Source:
     return cast(Source, SOURCES.load(name)(**dict(options)))
 
 
+def opened(name: str, options: Mapping[str, str]) -> Source:
+    """The source, opened once for a command, all its runs and all their assets, so that an archive is parsed once."""
+    return _opened(name, tuple(sorted(options.items())))
+
+
 def _source(config: CaptureConfig) -> Source:
-    """The source, opened once for all the assets of a run, so that an archive is parsed once."""
-    return _opened(config.source, tuple(sorted(config.options.items())))
+    return opened(config.source, config.options)
 
 
 def _days(context: dg.AssetExecutionContext) -> list[date]:

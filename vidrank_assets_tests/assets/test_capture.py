@@ -88,3 +88,9 @@ def test_a_day_without_captures_is_an_empty_partition_not_a_missing_one(captured
     metadata = captured("2026-01-05", "2026-01-06", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
     counts = {day: shown["dagster/row_count"].value for day, shown in metadata.items()}
     assert counts == {"2026-01-05": 1, "2026-01-06": 0}
+
+
+def test_a_command_and_its_runs_share_one_opened_source(tmp_path):
+    options = {"folder": str(tmp_path), "mapping": "generic"}
+    config = capture.CaptureConfig(source="archive", options=dict(reversed(options.items())))
+    assert capture.opened("archive", options) is capture._source(config)
