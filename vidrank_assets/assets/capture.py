@@ -12,12 +12,14 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
+from vidrank_assets.assets.checks import conforming, schema_check
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import SOURCES
 from vidrank_assets.dataset.snapshots import merged
+from vidrank_assets.schema import Table
 from vidrank_assets.settings import Settings
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS, THUMBNAILS
 
@@ -30,6 +32,9 @@ class CaptureConfig(dg.Config):
 
     source: str = Field(Settings().source, description="a name in catalog.SOURCES")
     options: dict[str, str] = Field({}, description="what the source needs, e.g. folder and mapping of an archive")
+
+
+_CAPTURED_ON = pl.col("captured_at").dt.date()
 
 
 @lru_cache(maxsize=1)
@@ -68,31 +73,26 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
     },
     partitions_def=by_day,
     backfill_policy=ONE_RUN,
+    check_specs=[schema_check(SNAPSHOTS)],
 )
 def captured_videos(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Counters and metadata of every watched video, and the rows that were set aside.
-
-    Real captures add to what a day has already; the sample world replaces what it wrote before.
-    """
+    """Counters and metadata of every watched video, and the rows that were set aside."""
     days = _days(context)
     rows, rejected = _source(config).snapshots(days)
-    earlier = _stored(context, store)
-    tables = {
-        day: SNAPSHOTS.checked(merged(earlier.get(day, SNAPSHOTS.empty()), new))
-        for day, new in _by_day(rows, days, pl.col("captured_at").dt.date()).items()
-    }
-    yield dg.MaterializeResult(
-        asset_key="snapshots",
-        value=tables,
-        metadata={"videos": rows["video_id"].n_unique(), "source": config.source, "preview": table_metadata(rows)},
-    )
-    first = pl.coalesce("day", pl.lit(days[0]))
+    rows, conforms = conforming(SNAPSHOTS, rows)
     reasons = rejected.group_by("reason").len("rows").sort("rows", descending=True)
     yield dg.MaterializeResult(
-        asset_key="rejected_captures",
-        value=_by_day(REJECTED_CAPTURES.checked(rejected), days, first),
+        asset_key=SNAPSHOTS.name,
+        value=_beside_earlier(store, SNAPSHOTS, _by_day(rows, days)),
+        metadata={"videos": rows["video_id"].n_unique(), "source": config.source, "preview": table_metadata(rows)},
+        check_results=[conforms],
+    )
+    rejected_days = _by_day(REJECTED_CAPTURES.checked(rejected), days, pl.coalesce("day", pl.lit(days[0])))
+    yield dg.MaterializeResult(
+        asset_key=REJECTED_CAPTURES.name,
+        value=_beside_earlier(store, REJECTED_CAPTURES, rejected_days),
         metadata={"rejected": rejected.height, "by_reason": table_metadata(reasons), "rows": table_metadata(rejected)},
     )
 
@@ -105,14 +105,18 @@ def captured_videos(
     partitions_def=by_day,
     backfill_policy=ONE_RUN,
     io_manager_key="tables",
+    check_specs=[schema_check(CHANNEL_SNAPSHOTS)],
 )
-def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
+def channel_snapshots(
+    context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
+) -> Iterator[dg.MaterializeResult[Any]]:
     """Subscribers, videos and views of every watched channel."""
     days = _days(context)
-    rows = CHANNEL_SNAPSHOTS.checked(_source(config).channel_snapshots(days))
-    return dg.MaterializeResult(
-        value=_by_day(rows, days, pl.col("captured_at").dt.date()),
+    rows, conforms = conforming(CHANNEL_SNAPSHOTS, _source(config).channel_snapshots(days))
+    yield dg.MaterializeResult(
+        value=_beside_earlier(store, CHANNEL_SNAPSHOTS, _by_day(rows, days)),
         metadata={"channels": rows["channel_id"].n_unique(), "preview": table_metadata(rows)},
+        check_results=[conforms],
     )
 
 
@@ -124,27 +128,41 @@ def channel_snapshots(context: dg.AssetExecutionContext, config: CaptureConfig) 
     partitions_def=by_day,
     backfill_policy=ONE_RUN,
     io_manager_key="tables",
+    check_specs=[schema_check(THUMBNAILS)],
 )
-def thumbnails(context: dg.AssetExecutionContext, config: CaptureConfig) -> dg.MaterializeResult[Any]:
+def thumbnails(
+    context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
+) -> Iterator[dg.MaterializeResult[Any]]:
     """Thumbnails first seen that day, as they came."""
     days = _days(context)
-    rows = THUMBNAILS.checked(_source(config).thumbnails(days))
-    return dg.MaterializeResult(
-        value=_by_day(rows, days, pl.col("captured_at").dt.date()),
+    rows, conforms = conforming(THUMBNAILS, _source(config).thumbnails(days))
+    yield dg.MaterializeResult(
+        value=_beside_earlier(store, THUMBNAILS, _by_day(rows, days)),
         metadata={"thumbnails": rows.height, "preview": table_metadata(rows)},
+        check_results=[conforms],
     )
 
 
-def _stored(context: dg.AssetExecutionContext, store: FolderStore) -> dict[str, pl.DataFrame]:
-    """What earlier real captures left in the days of this run."""
-    opened = store.open()
-    keys = {day: f"snapshots/{folder_of(by_day, day)}/data.parquet" for day in context.partition_keys}
-    there = set(opened.keys("snapshots", suffix=".parquet"))
-    real = pl.col("source") != "sample"
-    return {day: opened.read_table(key).filter(real) for day, key in keys.items() if key in there}
-
-
-def _by_day(rows: pl.DataFrame, days: Sequence[date], day: pl.Expr) -> Mapping[str, pl.DataFrame]:
+def _by_day(rows: pl.DataFrame, days: Sequence[date], day: pl.Expr = _CAPTURED_ON) -> Mapping[str, pl.DataFrame]:
     """The rows of each day, empty where there are none: a day that was asked for is never without a table."""
     parts = rows.with_columns(day.alias("_day")).partition_by("_day", as_dict=True, include_key=False)
     return {each.isoformat(): parts.get((each,), rows.clear()) for each in days}
+
+
+def _beside_earlier(
+    store: FolderStore, table: Table, captured: Mapping[str, pl.DataFrame]
+) -> Mapping[str, pl.DataFrame]:
+    """Each day's rows beside what earlier captures left there; of the sample world, in the place of what it left.
+
+    Raises InvalidInput: the sample would mix with real captures.
+    """
+    opened = store.open()
+    there = set(opened.keys(table.name, suffix=".parquet"))
+    days = {}
+    for day, rows in captured.items():
+        key = f"{table.name}/{folder_of(by_day, day)}/data.parquet"
+        earlier = opened.read_table(key) if key in there else table.empty()
+        if "sample" in rows["source"]:
+            earlier = earlier.filter(pl.col("source") != "sample")
+        days[day] = merged(earlier, rows, table)
+    return days

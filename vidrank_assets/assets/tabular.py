@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
+from vidrank_assets.assets.checks import NO_LEAKAGE, conforming, schema_check
 from vidrank_assets.assets.dataset import EVERY_DAY, EVERY_DAY_IF_ANY
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_horizon
@@ -26,18 +27,14 @@ from vidrank_assets.tables import METADATA_FEATURES, PAIRED_FEATURES
     partitions_def=by_horizon,
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
-    check_specs=[
-        dg.AssetCheckSpec(
-            "no_leakage", asset="metadata_features", description="Every feature is known when it is used."
-        )
-    ],
+    check_specs=[schema_check(METADATA_FEATURES), NO_LEAKAGE],
 )
 def metadata_features(
     snapshots: pl.LazyFrame, horizon_targets: pl.DataFrame, channel_snapshots: pl.DataFrame
 ) -> Iterator[dg.MaterializeResult[pl.DataFrame]]:
     """What is known of each video at publication and at its first capture, with its channel's history as of then."""
     captured = Captured(first_captures(snapshots), horizon_targets, channel_snapshots)
-    table = METADATA_FEATURES.checked(features_of(captured))
+    table, conforms = conforming(METADATA_FEATURES, features_of(captured))
     columns = feature_columns("snapshot1")
     assert_no_feature_leakage(columns, "snapshot1")
     yield dg.MaterializeResult(
@@ -47,7 +44,7 @@ def metadata_features(
             "with_channel_history": table.filter(pl.col("channel_target_count") > 0).height,
             "preview": table_metadata(table),
         },
-        check_results=[dg.AssetCheckResult(check_name="no_leakage", passed=True, metadata={"columns": len(columns)})],
+        check_results=[conforms, dg.AssetCheckResult(check_name=NO_LEAKAGE.name, passed=True)],
     )
 
 
@@ -68,6 +65,7 @@ class PairsConfig(dg.Config):
     partitions_def=by_horizon,
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
+    check_specs=[schema_check(PAIRED_FEATURES)],
 )
 def paired_features(
     config: PairsConfig,
@@ -75,7 +73,7 @@ def paired_features(
     horizon_targets: pl.DataFrame,
     channel_snapshots: pl.DataFrame,
     split_manifest: pl.DataFrame,
-) -> dg.MaterializeResult[pl.DataFrame]:
+) -> Iterator[dg.MaterializeResult[pl.DataFrame]]:
     """Pairs of one channel, and the later video's features with the channel as it was at the earlier publication.
 
     Both sides then see one history: else the later side's would hold what the earlier side reached.
@@ -85,9 +83,9 @@ def paired_features(
     pairs = training_pairs(videos, **config.model_dump())
     captured = Captured(first_captures(snapshots), horizon_targets, channel_snapshots)
     later = features_of(captured, pair_moments(pairs, videos))
-    table = PAIRED_FEATURES.checked(pl.concat([pairs, later], how="horizontal"))
+    table, conforms = conforming(PAIRED_FEATURES, pl.concat([pairs, later], how="horizontal"))
     sizes = dict(pairs["split"].value_counts().iter_rows())
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         value=table,
         metadata={
             **{f"{part}_pairs": sizes.get(part, 0) for part in ("train", "val", "test")},
@@ -95,4 +93,5 @@ def paired_features(
             "median_days_apart": pairs.select(pl.col("days_apart").median()).item(),
             "preview": table_metadata(table),
         },
+        check_results=[conforms],
     )
