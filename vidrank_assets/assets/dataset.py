@@ -25,9 +25,7 @@ EVERY_DAY_IF_ANY = dg.AssetIn(partition_mapping=dg.AllPartitionMapping(), metada
 class TargetsConfig(dg.Config):
     """The state of knowledge that labels are made from."""
 
-    as_of: str | None = Field(
-        None, description="an ISO instant with its zone; captures after it count as not made"
-    )
+    as_of: str | None = Field(None, description="an ISO instant with its zone; captures after it count as not made")
 
 
 @dg.asset(
