@@ -1,5 +1,7 @@
 # Two commands do everything: `make demo` runs the whole graph on the sample world, `make test` passes the tests.
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
+# Several steps run at once; each of them with threads of its own is slower than each with one.
+export OMP_NUM_THREADS ?= 1
 VENV := .venv
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 

@@ -1,6 +1,5 @@
 """`vidrank demo · import · import-fused · backfill · leaderboard`: thin commands over the jobs."""
 
-import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -110,9 +109,3 @@ def leaderboard(horizon: Horizon = None, strategy: Strategy = None) -> None:
         for row in rows.iter_rows():
             table.add_row(*("" if value is None else str(value) for value in row))
         _console.print(table)
-
-
-def main() -> None:
-    """Entry point of `vidrank`: no numerics library takes more threads than there are cores for it."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
-    app()
