@@ -3,7 +3,7 @@
 A range of days is one run. A run names its source: `sample`, or `archive` with a folder and a mapping.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, cast
@@ -82,19 +82,15 @@ def captured_videos(
     days = _days(context)
     rows, rejected = _source(config).snapshots(days)
     rows, conforms = conforming(SNAPSHOTS, rows)
-    reasons = rejected.group_by("reason").len("rows").sort("rows", descending=True)
+    tables = _beside_earlier(store, SNAPSHOTS, _by_day(rows, days))
+    _tell(context, SNAPSHOTS, tables, videos=lambda day: day["video_id"].n_unique())
     yield dg.MaterializeResult(
-        asset_key=SNAPSHOTS.name,
-        value=_beside_earlier(store, SNAPSHOTS, _by_day(rows, days)),
-        metadata={"videos": rows["video_id"].n_unique(), "source": config.source, "preview": table_metadata(rows)},
-        check_results=[conforms],
+        asset_key=SNAPSHOTS.name, value=tables, metadata={"source": config.source}, check_results=[conforms]
     )
     rejected_days = _by_day(REJECTED_CAPTURES.checked(rejected), days, pl.coalesce("day", pl.lit(days[0])))
-    yield dg.MaterializeResult(
-        asset_key=REJECTED_CAPTURES.name,
-        value=_beside_earlier(store, REJECTED_CAPTURES, rejected_days),
-        metadata={"rejected": rejected.height, "by_reason": table_metadata(reasons), "rows": table_metadata(rejected)},
-    )
+    set_aside = _beside_earlier(store, REJECTED_CAPTURES, rejected_days)
+    _tell(context, REJECTED_CAPTURES, set_aside, rejected=lambda day: day.height, by_reason=_by_reason)
+    yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=set_aside)
 
 
 @dg.asset(
@@ -113,11 +109,9 @@ def channel_snapshots(
     """Subscribers, videos and views of every watched channel."""
     days = _days(context)
     rows, conforms = conforming(CHANNEL_SNAPSHOTS, _source(config).channel_snapshots(days))
-    yield dg.MaterializeResult(
-        value=_beside_earlier(store, CHANNEL_SNAPSHOTS, _by_day(rows, days)),
-        metadata={"channels": rows["channel_id"].n_unique(), "preview": table_metadata(rows)},
-        check_results=[conforms],
-    )
+    tables = _beside_earlier(store, CHANNEL_SNAPSHOTS, _by_day(rows, days))
+    _tell(context, CHANNEL_SNAPSHOTS, tables, channels=lambda day: day["channel_id"].n_unique())
+    yield dg.MaterializeResult(value=tables, check_results=[conforms])
 
 
 @dg.asset(
@@ -136,11 +130,25 @@ def thumbnails(
     """Thumbnails first seen that day, as they came."""
     days = _days(context)
     rows, conforms = conforming(THUMBNAILS, _source(config).thumbnails(days))
-    yield dg.MaterializeResult(
-        value=_beside_earlier(store, THUMBNAILS, _by_day(rows, days)),
-        metadata={"thumbnails": rows.height, "preview": table_metadata(rows)},
-        check_results=[conforms],
-    )
+    tables = _beside_earlier(store, THUMBNAILS, _by_day(rows, days))
+    _tell(context, THUMBNAILS, tables, thumbnails=lambda day: day.height)
+    yield dg.MaterializeResult(value=tables, check_results=[conforms])
+
+
+def _tell(
+    context: dg.AssetExecutionContext,
+    table: Table,
+    days: Mapping[str, pl.DataFrame],
+    **figures: Callable[[pl.DataFrame], Any],
+) -> None:
+    """Put the figures of each day, and its first rows, on that day's partition; a run may be of many days."""
+    for day, rows in days.items():
+        told = {name: figure(rows) for name, figure in figures.items()}
+        context.add_asset_metadata({**told, "preview": table_metadata(rows)}, asset_key=table.name, partition_key=day)
+
+
+def _by_reason(rejected: pl.DataFrame) -> dg.TableMetadataValue:
+    return table_metadata(rejected.group_by("reason").len("rows").sort("rows", "reason", descending=[True, False]))
 
 
 def _by_day(rows: pl.DataFrame, days: Sequence[date], day: pl.Expr = _CAPTURED_ON) -> Mapping[str, pl.DataFrame]:

@@ -31,7 +31,9 @@ def captured(tmp_path):
                 tags={"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last},
             )
         events = result.asset_materializations_for_node("captured_videos")
-        return {event.partition: event.metadata for event in events if event.asset_key == dg.AssetKey("snapshots")}
+        shown = {(event.asset_key.to_user_string(), event.partition): event.metadata for event in events}
+        run.rejected = {day: metadata for (asset, day), metadata in shown.items() if asset == "rejected_captures"}
+        return {day: metadata for (asset, day), metadata in shown.items() if asset == "snapshots"}
 
     run.table = lambda name: pl.read_parquet(tmp_path / "store" / name / "*" / "data.parquet", hive_partitioning=False)
     return run
@@ -82,6 +84,17 @@ def test_rejected_rows_are_kept_with_their_reason(captured, tmp_path):
     rejected = captured.table("rejected_captures")
     assert rejected["video_id"].to_list() == ["#NAME?"]
     assert captured.table("snapshots").height == 1
+
+
+def test_a_run_of_many_days_says_of_each_day_what_was_captured_and_set_aside_on_it(captured, tmp_path):
+    rows = [row("aaaaaaaaaaa", 5, 10), row("bbbbbbbbbbb", 5, 10), row("#NAME?", 5, 10), row("aaaaaaaaaaa", 6, -1)]
+    shown = captured("2026-01-05", "2026-01-06", **archive(tmp_path / "us", *rows))
+    assert {day: metadata["videos"].value for day, metadata in shown.items()} == {"2026-01-05": 2, "2026-01-06": 0}
+    reasons = {day: [each.data for each in told["by_reason"].records] for day, told in captured.rejected.items()}
+    assert reasons == {
+        "2026-01-05": [{"reason": "invalid_video_id", "rows": 1}],
+        "2026-01-06": [{"reason": "negative_counter", "rows": 1}],
+    }
 
 
 def test_a_day_without_captures_is_an_empty_partition_not_a_missing_one(captured, tmp_path):
