@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec, cast
 
 import typer
+from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -36,6 +37,13 @@ def _command(act: Callable[P, None]) -> Callable[P, None]:
             act(*args, **kwargs)
         except VidrankError as fault:
             _console.print(f"[red]{type(fault).__name__}[/red]: {fault}", soft_wrap=True)
+            raise typer.Exit(1) from None
+        except ValidationError as fault:
+            for wrong in fault.errors():
+                name = "_".join(("VIDRANK", *(str(part) for part in wrong["loc"]))).upper()
+                _console.print(
+                    f"[red]InvalidSetting[/red]: {name}: {wrong['msg']}; got {wrong['input']!r}.", soft_wrap=True
+                )
             raise typer.Exit(1) from None
 
     return run

@@ -17,13 +17,13 @@ from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
-from vidrank_assets.errors import ArtifactMissing, InvalidInput
+from vidrank_assets.errors import ArtifactMissing, InvalidInput, VidrankError
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.selection.leaderboard import printed, titled
 from vidrank_assets.settings import Settings
 
 _CAPTURE_OPS = ("captured_videos", "channel_snapshots", "thumbnails")
-_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,26 @@ class Runner:
         return len(days)
 
     def backfill(self, horizons: Sequence[str], strategies: Sequence[str]) -> None:
-        """Refresh the labels of some horizons, fuse some strategies, and train every family on each pair of them."""
-        for horizon in horizons:
-            self._run("refresh_targets", horizon, partition_key=horizon)
+        """Fuse some strategies, refresh some horizons, and train every family on each pair of them.
+
+        A horizon that cannot be learned yet stops no other: the rest is made, and then its fault is raised.
+        """
         for strategy in strategies:
             self.fuse(strategy)
-        for strategy in strategies:
-            for horizon in horizons:
+        faults = [fault for horizon in horizons if (fault := self._horizon(horizon, strategies))]
+        if faults:
+            raise faults[0]
+
+    def _horizon(self, horizon: str, strategies: Sequence[str]) -> VidrankError | None:
+        try:
+            self._run("refresh_targets", horizon, partition_key=horizon)
+            for strategy in strategies:
                 cell = dg.MultiPartitionKey({"strategy": strategy, "horizon": horizon})
                 self._run("train_suite", f"{strategy} × {horizon}", partition_key=cell)
+        except VidrankError as fault:
+            self.report(f"{horizon} was left out: {fault}")
+            return fault
+        return None
 
     def fuse(self, strategy: str, *, foreign_manifest: Path | None = None) -> None:
         """Fuse one strategy, or take the fused vectors that another system wrote."""

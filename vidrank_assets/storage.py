@@ -121,8 +121,8 @@ class Storage:
 
         Raises what `read` raises.
         """
-        for key, sha256 in keys.items():
-            self._verify(key, sha256)
+        with ThreadPoolExecutor(_READERS) as readers:
+            list(readers.map(self._verify, keys, keys.values()))
         paths = [self.uri(key) for key in keys]
         return pl.scan_parquet(paths, storage_options=self._scan_options or None, hive_partitioning=False)
 

@@ -13,18 +13,23 @@ import polars as pl
 from pydantic import Field
 
 from vidrank_assets.assets.checks import conforming, schema_check
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, schema_metadata, show_by_partition, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import SOURCES
 from vidrank_assets.dataset.snapshots import merged
+from vidrank_assets.errors import AlreadyStored, InvalidInput
 from vidrank_assets.schema import Table
 from vidrank_assets.settings import Settings
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS, THUMBNAILS
 
 #: A day without a capture is told after 26 hours and is a fault after 36.
 _FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+
+
+#: A day is read, added to and written, so captures wait for one another.
+_POOL = "capture"
 
 
 class CaptureConfig(dg.Config):
@@ -55,6 +60,23 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
     return [date.fromisoformat(key) for key in context.partition_keys]
 
 
+def _keep_apart(store: FolderStore, config: CaptureConfig) -> None:
+    """Refuse to put the synthetic sample and real captures into one store, whatever their days.
+
+    Raises InvalidInput: the store was begun with the other kind.
+    """
+    opened_store, kind = store.open(), b"synthetic" if config.source == "sample" else b"real"
+    try:
+        opened_store.write("captures_are", kind, once=True)
+    except AlreadyStored:
+        begun = opened_store.read("captures_are")
+        if begun != kind:
+            raise InvalidInput(
+                f"captures in one store must be all of the synthetic sample or all real; {opened_store.uri('')} holds "
+                f"{begun.decode()} ones. Point DAGSTER_HOME (or VIDRANK_STORAGE) at a place of its own."
+            ) from None
+
+
 @dg.multi_asset(
     outs={
         table.name: dg.AssetOut(
@@ -73,6 +95,7 @@ def _days(context: dg.AssetExecutionContext) -> list[date]:
     },
     partitions_def=by_day,
     backfill_policy=ONE_RUN,
+    pool=_POOL,
     check_specs=[schema_check(SNAPSHOTS)],
 )
 def captured_videos(
@@ -80,17 +103,28 @@ def captured_videos(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Counters and metadata of every watched video, and the rows that were set aside."""
     days = _days(context)
-    rows, rejected = _source(config).snapshots(days)
-    rows, conforms = conforming(SNAPSHOTS, rows)
-    tables = _beside_earlier(store, SNAPSHOTS, _by_day(rows, days))
-    _tell(context, SNAPSHOTS, tables, videos=lambda day: day["video_id"].n_unique())
-    yield dg.MaterializeResult(
-        asset_key=SNAPSHOTS.name, value=tables, metadata={"source": config.source}, check_results=[conforms]
-    )
-    rejected_days = _by_day(REJECTED_CAPTURES.checked(rejected), days, pl.coalesce("day", pl.lit(days[0])))
-    set_aside = _beside_earlier(store, REJECTED_CAPTURES, rejected_days)
-    _tell(context, REJECTED_CAPTURES, set_aside, rejected=lambda day: day.height, by_reason=_by_reason)
-    yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=set_aside)
+    _keep_apart(store, config)
+    captured = _source(config).snapshots(days)
+    rows, conforms = conforming(SNAPSHOTS, captured.rows)
+    by_day_captured = _beside_earlier(store, SNAPSHOTS, _by_day(rows, days))
+    show_by_partition(context, SNAPSHOTS, {day: _seen(each) for day, each in by_day_captured.items()})
+    yield dg.MaterializeResult(asset_key=SNAPSHOTS.name, value=by_day_captured, check_results=[conforms])
+
+    rejected = REJECTED_CAPTURES.checked(captured.rejected)
+    met_on = pl.coalesce("day", pl.lit(days[0]))
+    by_day_rejected = _beside_earlier(store, REJECTED_CAPTURES, _by_day(rejected, days, met_on))
+    show_by_partition(context, REJECTED_CAPTURES, {day: _reasons(each) for day, each in by_day_rejected.items()})
+    yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=by_day_rejected)
+
+
+def _seen(rows: pl.DataFrame) -> dict[str, Any]:
+    sources = ", ".join(rows["source"].unique().sort())
+    return {"videos": rows["video_id"].n_unique(), "sources": sources, "preview": table_metadata(rows, rows=3)}
+
+
+def _reasons(rows: pl.DataFrame) -> dict[str, Any]:
+    counts = rows["reason"].value_counts(sort=True, name="rows")
+    return {"rejected": rows.height, "by_reason": table_metadata(counts), "preview": table_metadata(rows, rows=3)}
 
 
 @dg.asset(
@@ -100,6 +134,7 @@ def captured_videos(
     metadata=schema_metadata(CHANNEL_SNAPSHOTS),
     partitions_def=by_day,
     backfill_policy=ONE_RUN,
+    pool=_POOL,
     io_manager_key="tables",
     check_specs=[schema_check(CHANNEL_SNAPSHOTS)],
 )
@@ -121,6 +156,7 @@ def channel_snapshots(
     metadata=schema_metadata(THUMBNAILS),
     partitions_def=by_day,
     backfill_policy=ONE_RUN,
+    pool=_POOL,
     io_manager_key="tables",
     check_specs=[schema_check(THUMBNAILS)],
 )

@@ -97,7 +97,8 @@ def _write(store: Storage, context: dg.OutputContext, partition: str, frame: Any
     if not isinstance(frame, pl.DataFrame | pl.LazyFrame):
         raise TypeError(f"{context.asset_key.to_user_string()} must return Polars frames; got {type(frame).__name__}.")
     stored = store.write_table(f"{_folder(context, partition)}/data.parquet", frame)
-    rows = store.scan_tables({stored.key: None}).select(pl.len()).collect().item()
+    stored_rows = store.scan_tables({stored.key: None}).select(pl.len())
+    rows = frame.height if isinstance(frame, pl.DataFrame) else stored_rows.collect().item()
     return {**_described(store, stored), "dagster/row_count": rows}
 
 

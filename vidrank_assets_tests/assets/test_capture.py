@@ -78,6 +78,21 @@ def test_the_sample_never_mixes_with_real_captures(captured, tmp_path):
     assert captured.table("snapshots").equals(before)
 
 
+def test_the_sample_never_mixes_with_real_captures_of_other_days(captured, tmp_path):
+    captured("2026-02-01", "2026-02-01")
+    with pytest.raises(InvalidInput, match="holds synthetic ones"):
+        captured("2026-01-05", "2026-01-05", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
+
+
+def test_each_day_of_a_range_shows_its_own_numbers(captured):
+    shown = captured("2026-02-01", "2026-02-03")
+    rows = captured.table("snapshots")
+    for day, metadata in shown.items():
+        of_the_day = rows.filter(pl.col("captured_at").dt.date() == date.fromisoformat(day))
+        assert metadata["videos"].value == of_the_day["video_id"].n_unique()
+    assert len({metadata["videos"].value for metadata in shown.values()}) > 1
+
+
 def test_rejected_rows_are_kept_with_their_reason(captured, tmp_path):
     options = archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10), row("#NAME?", 5, 10))
     captured("2026-01-05", "2026-01-05", **options)
