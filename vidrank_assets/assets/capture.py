@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from vidrank_assets.assets.checks import conforming, schema_check
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, show_by_partition, table_metadata
+from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.base import Source
@@ -106,25 +106,15 @@ def captured_videos(
     _keep_apart(store, config)
     captured = _source(config).snapshots(days)
     rows, conforms = conforming(SNAPSHOTS, captured.rows)
-    by_day_captured = _beside_earlier(store, SNAPSHOTS, _by_day(rows, days))
-    show_by_partition(context, SNAPSHOTS, {day: _seen(each) for day, each in by_day_captured.items()})
-    yield dg.MaterializeResult(asset_key=SNAPSHOTS.name, value=by_day_captured, check_results=[conforms])
+    tables = _beside_earlier(store, SNAPSHOTS, _by_day(rows, days))
+    _tell(context, SNAPSHOTS, tables, videos=lambda day: day["video_id"].n_unique())
+    yield dg.MaterializeResult(asset_key=SNAPSHOTS.name, value=tables, check_results=[conforms])
 
     rejected = REJECTED_CAPTURES.checked(captured.rejected)
-    met_on = pl.coalesce("day", pl.lit(days[0]))
-    by_day_rejected = _beside_earlier(store, REJECTED_CAPTURES, _by_day(rejected, days, met_on))
-    show_by_partition(context, REJECTED_CAPTURES, {day: _reasons(each) for day, each in by_day_rejected.items()})
-    yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=by_day_rejected)
-
-
-def _seen(rows: pl.DataFrame) -> dict[str, Any]:
-    sources = ", ".join(rows["source"].unique().sort())
-    return {"videos": rows["video_id"].n_unique(), "sources": sources, "preview": table_metadata(rows, rows=3)}
-
-
-def _reasons(rows: pl.DataFrame) -> dict[str, Any]:
-    counts = rows["reason"].value_counts(sort=True, name="rows")
-    return {"rejected": rows.height, "by_reason": table_metadata(counts), "preview": table_metadata(rows, rows=3)}
+    set_aside = _by_day(rejected, days, pl.coalesce("day", pl.lit(days[0])))
+    tables = _beside_earlier(store, REJECTED_CAPTURES, set_aside)
+    _tell(context, REJECTED_CAPTURES, tables, rejected=lambda day: day.height, by_reason=_by_reason)
+    yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=tables)
 
 
 @dg.asset(
@@ -143,6 +133,7 @@ def channel_snapshots(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Subscribers, videos and views of every watched channel."""
     days = _days(context)
+    _keep_apart(store, config)
     rows, conforms = conforming(CHANNEL_SNAPSHOTS, _source(config).channel_snapshots(days))
     tables = _beside_earlier(store, CHANNEL_SNAPSHOTS, _by_day(rows, days))
     _tell(context, CHANNEL_SNAPSHOTS, tables, channels=lambda day: day["channel_id"].n_unique())
@@ -165,6 +156,7 @@ def thumbnails(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Thumbnails first seen that day, as they came."""
     days = _days(context)
+    _keep_apart(store, config)
     rows, conforms = conforming(THUMBNAILS, _source(config).thumbnails(days))
     tables = _beside_earlier(store, THUMBNAILS, _by_day(rows, days))
     _tell(context, THUMBNAILS, tables, thumbnails=lambda day: day.height)
@@ -179,8 +171,8 @@ def _tell(
 ) -> None:
     """Put the figures of each day, and its first rows, on that day's partition; a run may be of many days."""
     for day, rows in days.items():
-        told = {name: figure(rows) for name, figure in figures.items()}
-        context.add_asset_metadata({**told, "preview": table_metadata(rows)}, asset_key=table.name, partition_key=day)
+        told = {name: figure(rows) for name, figure in figures.items()} | {"preview": table_metadata(rows, rows=3)}
+        context.add_asset_metadata(told, asset_key=table.name, partition_key=day)
 
 
 def _by_reason(rejected: pl.DataFrame) -> dg.TableMetadataValue:

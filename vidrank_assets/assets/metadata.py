@@ -1,6 +1,5 @@
 """What an asset shows of itself in the UI."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -45,9 +44,3 @@ def _readable(name: str, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_temporal():
         return column.dt.to_string("%Y-%m-%d %H:%M:%S" if isinstance(dtype, pl.Datetime) else "%Y-%m-%d")
     return column.round(4) if dtype.is_float() else column
-
-
-def show_by_partition(context: dg.AssetExecutionContext, table: Table, shown: Mapping[str, Mapping[str, Any]]) -> None:
-    """Give each partition of a run over several its own metadata; what a result carries goes to all of them."""
-    for partition, metadata in shown.items():
-        context.add_asset_metadata(metadata, asset_key=table.name, partition_key=partition)
