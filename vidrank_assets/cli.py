@@ -1,7 +1,7 @@
 """`vidrank demo · import · import-fused · backfill · leaderboard`: thin commands over the jobs."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, cast
 
@@ -9,6 +9,7 @@ import typer
 from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vidrank_assets.catalog import SOURCES
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 _console = Console(highlight=False, width=max(Console().width, 170))
 P = ParamSpec("P")
+_report = partial(_console.print, markup=False, soft_wrap=True)  # what a run says may hold square brackets
 
 Horizon = Annotated[str | None, typer.Option(help="7d, 14d, 21d or 30d; all when left out")]
 Strategy = Annotated[str | None, typer.Option(help="concat, sum_pool or max_pool; all when left out")]
@@ -36,14 +38,13 @@ def _command(act: Callable[P, None]) -> Callable[P, None]:
         try:
             act(*args, **kwargs)
         except VidrankError as fault:
-            _console.print(f"[red]{type(fault).__name__}[/red]: {fault}", soft_wrap=True)
+            _console.print(f"[red]{type(fault).__name__}[/red]: {escape(str(fault))}", soft_wrap=True)
             raise typer.Exit(1) from None
         except ValidationError as fault:
             for wrong in fault.errors():
                 name = "_".join(("VIDRANK", *(str(part) for part in wrong["loc"]))).upper()
-                _console.print(
-                    f"[red]InvalidSetting[/red]: {name}: {wrong['msg']}; got {wrong['input']!r}.", soft_wrap=True
-                )
+                said = escape(f"{wrong['msg']}; got {wrong['input']!r}")
+                _console.print(f"[red]InvalidSetting[/red]: {name}: {said}.", soft_wrap=True)
             raise typer.Exit(1) from None
 
     return run
@@ -56,7 +57,7 @@ def demo() -> None:
 
     _console.print("[bold]vidrank[/bold] on the [bold]synthetic[/bold] sample world\n")
     sample = cast(Any, SOURCES.load("sample"))()
-    with runner(_console.print) as runs:
+    with runner(_report) as runs:
         runs.capture(sample, {})
         horizons, _ = chosen_cells(None, None)
         runs.backfill(horizons, ["concat"])
@@ -75,7 +76,7 @@ def import_(
 
     options = {"folder": str(folder.resolve()), "mapping": mapping}
     archive = opened("archive", options)
-    with runner(_console.print) as runs:
+    with runner(_report) as runs:
         n_days = runs.capture(archive, options)
     rejected = archive.snapshots(archive.days()).rejected["reason"].value_counts(sort=True)
     reasons = ", ".join(f"{rows} {reason}" for reason, rows in rejected.iter_rows()) or "none"
@@ -90,7 +91,7 @@ def import_fused(
     """Take the fused vectors that another system wrote, in the place of our own."""
     from vidrank_assets.runs import runner
 
-    with runner(_console.print) as runs:
+    with runner(_report) as runs:
         runs.fuse(strategy, foreign_manifest=manifest)
 
 
@@ -100,7 +101,7 @@ def backfill(horizon: Horizon = None, strategy: Strategy = None) -> None:
     from vidrank_assets.runs import chosen_cells, runner
 
     horizons, strategies = chosen_cells(horizon, strategy)
-    with runner(_console.print) as runs:
+    with runner(_report) as runs:
         runs.backfill(horizons, strategies)
     leaderboard(horizon=horizon, strategy=strategy)
 
