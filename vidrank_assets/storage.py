@@ -257,9 +257,8 @@ class Storage:
         return stored
 
     def _verify(self, key: str, sha256: str | None) -> None:
-        """Read the file through, unless there is nothing to compare it with."""
         if sha256 is None and self.exists(key):
-            return
+            return  # nothing to compare it with
         try:
             with (self.root / key).open("rb") as file:
                 self._compare(key, hashlib.file_digest(file, "sha256").hexdigest(), sha256)
