@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
+from socket import gethostname
 from time import monotonic
 from typing import Any
 
 import dagster as dg
 import polars as pl
+import psutil
 
 from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.capture.base import Source
@@ -24,6 +26,8 @@ from vidrank_assets.settings import Settings
 
 _CAPTURE_OPS = ("captured_videos", "channel_snapshots", "thumbnails")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+#: The tag of a run that says which process it runs in: host, process id, and when that process began.
+_PROCESS = "vidrank/process"
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,21 @@ class Runner:
         config = {"foreign_manifest": str(foreign_manifest.resolve())} if foreign_manifest else {}
         self._run("fuse", strategy, partition_key=strategy, ops={"fused_embeddings": {"config": config}})
 
-    def _run(self, job: str, what: str, *, ops: Mapping[str, Any] | None = None, **options: Any) -> None:
+    def _run(
+        self,
+        job: str,
+        what: str,
+        *,
+        ops: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> None:
         started = monotonic()
         _loaded().resolve_job_def(job).execute_in_process(
-            instance=self.instance, run_config={**_QUIET, "ops": dict(ops or {})}, **options
+            instance=self.instance,
+            run_config={**_QUIET, "ops": dict(ops or {})},
+            tags={_PROCESS: _name_of(psutil.Process()), **(tags or {})},
+            **options,
         )
         self.report(f"{job:<16} {what:<26} {monotonic() - started:6.1f} s")
 
@@ -117,7 +132,31 @@ def runner(report: Callable[[str], None]) -> Iterator[Runner]:
             "Run vidrank where the project is, or copy dagster_home/dagster.yaml to a folder of your own and name that."
         )
     with dg.DagsterInstance.get() as instance:
+        _end_killed_runs(instance)
         yield Runner(instance, report)
+
+
+def _end_killed_runs(instance: dg.DagsterInstance) -> None:
+    """Say of runs whose process was killed that they failed, and give back the pool slots they held.
+
+    Nobody else does, for the daemon watches only runs that it launched: every later run would wait for the slots.
+    """
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+        process = run.tags.get(_PROCESS, "")
+        if process.startswith(f"{gethostname()} ") and not _is_alive(process):
+            instance.report_run_failed(run, "The process of this run was killed. Run it again.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _name_of(process: psutil.Process) -> str:
+    return f"{gethostname()} {process.pid} {process.create_time():.2f}"
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        return _name_of(psutil.Process(int(process.split()[1]))) == process
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _capturable(source: Source) -> Sequence[date]:
