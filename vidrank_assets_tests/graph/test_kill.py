@@ -1,9 +1,9 @@
 """`kill -9` while assets write: what was there stays whole, and after a rerun it is as if nothing had happened.
 
-Each step of a small graph is started again and again and killed while it writes, then left to end. A moment is one of
-the run's writes, drawn at random, and a random time after it: so it falls into the rename, the recording of it in
-Dagster's log, the making of the next file or its staging. After every kill everything that can be read is checked. At
-the end the store is compared with one in which nothing was killed.
+Each step of a small graph is started again and again and killed while it writes, then left to end. A moment is a touch
+of a staged file, drawn at random from all of the run (to sum it, to flush it, to rename it), and a random time after
+it: so it falls into those, into the recording in Dagster's log, or into the making of the next file. After every kill
+everything that can be read is checked. At the end the store is compared with one in which nothing was killed.
 
 Runs of labels and splits that are killed have other settings than the one that ends, so that what they leave differs
 from what was recorded before. Days are captured again too, over partitions that are there.
@@ -61,7 +61,7 @@ class Step(NamedTuple):
 
 
 def captured(first: int, last: int) -> Step:
-    config = {"config": {"source": "sample", "options": {"n_channels": "12"}}}
+    config = {"config": {"source": "sample", "options": {"n_channels": "60"}}}
     ops = dict.fromkeys(("captured_videos", "channel_snapshots", "thumbnails"), config)
     return Step("capture_day", ops, [f"2026-01-{day:02d}" for day in range(first, last + 1)])
 
@@ -73,14 +73,14 @@ def settings(seed: int, as_of: str | None = None) -> dict[str, Any]:
 
 
 STEPS = {
-    "first days": captured(5, 10),
-    "more days": captured(11, 18),
-    "days again": captured(15, 28),
+    "first days": captured(5, 7),
+    "more days": captured(8, 11),
+    "days again": captured(11, 15),
     "labels": Step(
         "refresh_targets",
         settings(0),
         ["7d"],
-        variants=tuple(settings(day, f"2026-01-{day}T00:00:00+00:00") for day in (26, 27, 28)),
+        variants=tuple(settings(seed, "2026-01-15T00:00:00+00:00") for seed in (1, 2, 3)),
     ),
     "fusion": Step("fuse", {}, ["concat"]),
     "models": Step("train_suite", {}, [CELL], only=(("models", "channel_mean"), ("models", "train_mean"))),
@@ -107,23 +107,25 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
         self._process.wait(timeout=30)
+        self._process.stdout.close()
 
     def finished(self, step: Step) -> int:
-        """Let the step end, and count the files it published."""
+        """Let the step end, and count how often it touched a staged file."""
         _, said = self._started(step.message({}))
-        *writes, last = said
+        *touches, last = said
         assert last == f"ended {ENDED}"
-        return len(writes)
+        return len(touches)
 
-    def killed(self, message: str, *, after_writes: int, delay: float) -> bool:
-        """Kill the step so many seconds after so many writes; False when it ended before that."""
+    def killed(self, message: str, *, at_touch: int, delay: float) -> bool:
+        """Kill the step so many seconds after a touch of a staged file; False when it ended before that."""
         process, said = self._started(message)
         for n_lines, line in enumerate(said, 1):
-            if n_lines == after_writes and line == "write":
+            if n_lines == at_touch and line == "file":
                 time.sleep(delay)
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         assert line in (f"ended {KILLED}", f"ended {ENDED}")
+        assert n_lines > 1, "the step published nothing"
         return line == f"ended {KILLED}"
 
     def _started(self, message: str) -> tuple[psutil.Process, Iterator[str]]:
@@ -154,7 +156,7 @@ class Ledger:
     """The store of a home beside what Dagster's log says of it."""
 
     def __init__(self, store: Storage, loaded: dg.Definitions, instance: dg.DagsterInstance) -> None:
-        self.store, self._loaded, self._instance = store, loaded, instance
+        self.store, self._instance, self._loaded = store, instance, loaded
         nodes = loaded.resolve_asset_graph().asset_nodes
         self._partitions = {node.key: node.partitions_def for node in nodes if node.key.path[0] != "embeddings"}
 
@@ -179,9 +181,8 @@ class Ledger:
 
     def load(self, made: Recorded) -> pl.DataFrame:
         """The partition as a step would be given it, by its IO manager."""
-        return self._loaded.load_asset_value(
-            made.asset, python_type=pl.DataFrame, instance=self._instance, partition_key=made.partition
-        )
+        with self._loaded.get_asset_value_loader(self._instance) as loader:
+            return loader.load_asset_value(made.asset, python_type=pl.DataFrame, partition_key=made.partition)
 
     def n_unrecorded_files(self, recorded: list[Recorded]) -> int:
         files = {key for key in self.store.keys("", suffix="/data.parquet")}
@@ -205,7 +206,7 @@ def check_whole(ledger: Ledger, step: Step, lots: random.Random) -> int:
         with pytest.raises(ChecksumMismatch, match=r"must hold the bytes that were recorded.*materialize it again"):
             ledger.load(made)
     sound = [made for made in recorded if made not in replaced and made.key.endswith("data.parquet")]
-    for made in lots.sample(sound, min(2, len(sound))):
+    for made in lots.sample(sound, min(1, len(sound))):
         assert ledger.load(made).equals(ledger.store.read_table(made.key))
     return len(replaced) + ledger.n_unrecorded_files(recorded)
 
@@ -234,26 +235,26 @@ def check_kills(folder: Path, moments: dict[str, int], monkeypatch, *, seed: int
     spared, killed, lots = Home(folder / "spared"), Home(folder / "killed"), random.Random(seed)
     steps = {name: STEPS[name] for name in STEPS if name in moments}
     with Server(spared) as server:
-        n_writes = {name: server.finished(step) for name, step in steps.items()}
+        n_touches = {name: server.finished(step) for name, step in steps.items()}
     monkeypatch.setenv("VIDRANK_STORAGE", str(killed.store.root))
     came: Counter[str] = Counter()
     with Server(killed) as server, dg.DagsterInstance.from_config(str(killed.folder)) as instance:
         ledger = Ledger(killed.store, definitions(), instance)
         for name, step in steps.items():
             for _ in range(moments[name]):
-                came[one_kill(server, ledger, step, n_writes[name], lots)] += 1
+                came[one_kill(server, ledger, step, n_touches[name], lots)] += 1
             server.finished(step)
             assert check_whole(ledger, step, lots) == 0, name
     check_same(killed.store, spared.store)
     return came
 
 
-def one_kill(server: Server, ledger: Ledger, step: Step, n_writes: int, lots: random.Random) -> str:
+def one_kill(server: Server, ledger: Ledger, step: Step, n_touches: int, lots: random.Random) -> str:
     """Kill the step once while it writes, check what it leaves, and tell what it was doing."""
     there, staged = set(ledger.store.keys("")), ledger.staged()
     message = step.message(lots.choice(step.variants))
     # A run may end before its moment, because vectors that are there are not made again: that is no kill.
-    while not server.killed(message, after_writes=lots.randint(1, n_writes), delay=lots.uniform(0, 0.03)):
+    while not server.killed(message, at_touch=lots.randint(1, n_touches), delay=0.03 * lots.random() ** 3):
         pass
     assert there <= set(ledger.store.keys(""))
     n_unrecorded = check_whole(ledger, step, lots)
@@ -263,14 +264,15 @@ def one_kill(server: Server, ledger: Ledger, step: Step, n_writes: int, lots: ra
 
 
 def test_six_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
-    came = check_kills(tmp_path, {"days again": 3, "labels": 2, "fusion": 1}, monkeypatch, seed=1)
+    came = check_kills(tmp_path, {"first days": 4, "fusion": 2}, monkeypatch, seed=1)
     assert came.total() == 6
 
 
 @pytest.mark.slow
 def test_fifty_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
-    moments = {"first days": 12, "more days": 8, "days again": 8, "labels": 12, "fusion": 4, "models": 6}
+    moments = {"first days": 8, "more days": 5, "days again": 5, "labels": 14, "fusion": 8, "models": 10}
     came = check_kills(tmp_path, moments, monkeypatch, seed=2)
+    print(came)
     assert came.total() == 50
     # So that the test is known to look where it hurts.
     assert came["writing a file"] + came["file written, not yet recorded"] >= 10, came
