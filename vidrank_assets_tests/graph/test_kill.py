@@ -61,7 +61,7 @@ class Step(NamedTuple):
 
 
 def captured(first: int, last: int) -> Step:
-    config = {"config": {"source": "sample", "options": {"n_channels": "60"}}}
+    config = {"config": {"source": "sample", "options": {"n_channels": "70"}}}
     ops = dict.fromkeys(("captured_videos", "channel_snapshots", "thumbnails"), config)
     return Step("capture_day", ops, [f"2026-01-{day:02d}" for day in range(first, last + 1)])
 
@@ -73,14 +73,13 @@ def settings(seed: int, as_of: str | None = None) -> dict[str, Any]:
 
 
 STEPS = {
-    "first days": captured(5, 7),
-    "more days": captured(8, 11),
-    "days again": captured(11, 15),
+    "first days": captured(5, 6),
+    "more days": captured(6, 14),
     "labels": Step(
         "refresh_targets",
         settings(0),
         ["7d"],
-        variants=tuple(settings(seed, "2026-01-15T00:00:00+00:00") for seed in (1, 2, 3)),
+        variants=tuple(settings(seed, "2026-01-14T18:00:00+00:00") for seed in (1, 2, 3)),
     ),
     "fusion": Step("fuse", {}, ["concat"]),
     "models": Step("train_suite", {}, [CELL], only=(("models", "channel_mean"), ("models", "train_mean"))),
@@ -116,8 +115,8 @@ class Server:
         assert last == f"ended {ENDED}"
         return len(touches)
 
-    def killed(self, message: str, *, at_touch: int, delay: float) -> bool:
-        """Kill the step so many seconds after a touch of a staged file; False when it ended before that."""
+    def killed(self, message: str, *, at_touch: int, delay: float) -> int:
+        """Kill the step so many seconds after a touch; 0, or how many touches it had when it ended before that."""
         process, said = self._started(message)
         for n_lines, line in enumerate(said, 1):
             if n_lines == at_touch and line == "file":
@@ -126,7 +125,7 @@ class Server:
                     process.kill()
         assert line in (f"ended {KILLED}", f"ended {ENDED}")
         assert n_lines > 1, "the step published nothing"
-        return line == f"ended {KILLED}"
+        return 0 if line == f"ended {KILLED}" else n_lines - 1
 
     def _started(self, message: str) -> tuple[psutil.Process, Iterator[str]]:
         self._process.stdin.write(message + "\n")
@@ -253,9 +252,9 @@ def one_kill(server: Server, ledger: Ledger, step: Step, n_touches: int, lots: r
     """Kill the step once while it writes, check what it leaves, and tell what it was doing."""
     there, staged = set(ledger.store.keys("")), ledger.staged()
     message = step.message(lots.choice(step.variants))
-    # A run may end before its moment, because vectors that are there are not made again: that is no kill.
-    while not server.killed(message, at_touch=lots.randint(1, n_touches), delay=0.03 * lots.random() ** 3):
-        pass
+    # A run that ends before its moment, because vectors that are there are not made again, was not killed.
+    while n_touches:
+        n_touches = server.killed(message, at_touch=lots.randint(1, n_touches), delay=0.03 * lots.random() ** 3)
     assert there <= set(ledger.store.keys(""))
     n_unrecorded = check_whole(ledger, step, lots)
     if ledger.staged() - staged:
@@ -263,16 +262,15 @@ def one_kill(server: Server, ledger: Ledger, step: Step, n_touches: int, lots: r
     return "file written, not yet recorded" if n_unrecorded else "between two writes"
 
 
-def test_six_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
-    came = check_kills(tmp_path, {"first days": 4, "fusion": 2}, monkeypatch, seed=1)
-    assert came.total() == 6
+def test_a_few_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
+    came = check_kills(tmp_path, {"first days": 3, "fusion": 1}, monkeypatch, seed=1)
+    assert came.total() == 4
 
 
 @pytest.mark.slow
 def test_fifty_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
-    moments = {"first days": 8, "more days": 5, "days again": 5, "labels": 14, "fusion": 8, "models": 10}
+    moments = {"first days": 8, "more days": 8, "labels": 14, "fusion": 8, "models": 12}
     came = check_kills(tmp_path, moments, monkeypatch, seed=2)
-    print(came)
     assert came.total() == 50
-    # So that the test is known to look where it hurts.
+    # So that it is known to look where it hurts.
     assert came["writing a file"] + came["file written, not yet recorded"] >= 10, came
