@@ -54,7 +54,7 @@ class Home:
     def _run(self, command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {**self.environment, **variables}
         return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=280, check=False
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=800, check=False
         )
 
 
