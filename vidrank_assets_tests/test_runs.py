@@ -8,7 +8,7 @@ import pytest
 
 from vidrank_assets import runs
 from vidrank_assets.capture.archives import Archive
-from vidrank_assets.errors import ArtifactMissing, InvalidInput
+from vidrank_assets.errors import ArtifactMissing, InvalidInput, NoRows
 
 INSTANCE = Path(__file__).parents[1] / "dagster_home" / "dagster.yaml"
 HEADER = "video_id,captured_at,published_at,channel_id,title,view_count\n"
@@ -67,12 +67,75 @@ def capture_day():
 
 
 def test_a_run_whose_process_is_gone_is_told_failed_and_a_living_one_is_left(home):
+    """The pool admits one step at a time, so a slot that a killed run kept would stop every later run."""
     gone = runs._name_of(psutil.Process()).rsplit(" ", 1)[0] + " 1.00"  # this process id, begun at another time
     with dg.DagsterInstance.get() as instance:
         killed, living = (
             instance.create_run_for_job(capture_day, tags={runs._PROCESS: process}, status=dg.DagsterRunStatus.STARTED)
             for process in (gone, runs._name_of(psutil.Process()))
         )
+        slots = instance.event_log_storage
+        for pool, run in (("capture", killed), ("gpu", living)):
+            slots.set_concurrency_slots(pool, 1)
+            assert slots.claim_concurrency_slot(pool, run.run_id, "step").is_claimed
         with runs.runner(lambda _: None):
             assert instance.get_run_by_id(killed.run_id).status == dg.DagsterRunStatus.FAILURE
             assert instance.get_run_by_id(living.run_id).status == dg.DagsterRunStatus.STARTED
+        claimed = {pool: len(slots.get_concurrency_info(pool).claimed_slots) for pool in ("capture", "gpu")}
+        assert claimed == {"capture": 0, "gpu": 1}
+
+
+def test_a_run_of_another_machine_is_none_of_ours_to_end(home):
+    elsewhere = "some.other.host 1 1.00"
+    with dg.DagsterInstance.get() as instance:
+        run = instance.create_run_for_job(
+            capture_day, tags={runs._PROCESS: elsewhere}, status=dg.DagsterRunStatus.STARTED
+        )
+        with runs.runner(lambda _: None):
+            assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.STARTED
+
+
+@pytest.fixture
+def told_jobs(home, monkeypatch):
+    """A runner whose jobs are written down and not run; those of the horizons in `unlearnable` raise a fault."""
+    jobs, unlearnable = [], set()
+
+    def run(self, job, what, **options):
+        jobs.append((job, what))
+        if what in unlearnable:
+            raise NoRows(f"{what} has no labels.")
+
+    monkeypatch.setattr(runs.Runner, "_run", run)
+    with runs.runner(lambda line: jobs.append(("told", line))) as runner:
+        yield runner, jobs, unlearnable
+
+
+def test_a_backfill_fuses_each_strategy_and_then_refreshes_and_trains_each_horizon(told_jobs):
+    runner, jobs, _ = told_jobs
+    runner.backfill(["7d", "14d"], ["concat", "sum_pool"])
+    assert jobs == [
+        ("fuse", "concat"),
+        ("fuse", "sum_pool"),
+        ("refresh_targets", "7d"),
+        ("train_suite", "concat × 7d"),
+        ("train_suite", "sum_pool × 7d"),
+        ("refresh_targets", "14d"),
+        ("train_suite", "concat × 14d"),
+        ("train_suite", "sum_pool × 14d"),
+    ]
+
+
+def test_a_horizon_that_cannot_be_learned_stops_no_other_and_is_raised_at_last(told_jobs):
+    runner, jobs, unlearnable = told_jobs
+    unlearnable.add("7d")
+    with pytest.raises(NoRows, match="7d has no labels"):
+        runner.backfill(["7d", "14d"], ["concat"])
+    assert ("told", "7d was left out: 7d has no labels.") in jobs
+    assert ("train_suite", "concat × 7d") not in jobs
+    assert jobs[-1] == ("train_suite", "concat × 14d")
+
+
+def test_every_unbroken_stretch_of_days_is_one_run(told_jobs, tmp_path):
+    runner, jobs, _ = told_jobs
+    assert runner.capture(archive(tmp_path / "new", "2026-01-05", "2026-01-06", "2026-01-09"), {}) == 3
+    assert jobs == [("capture_day", "2026-01-05 … 2026-01-06"), ("capture_day", "2026-01-09 … 2026-01-09")]
