@@ -272,6 +272,7 @@ def test_a_few_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, m
 def test_fifty_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
     moments = {"first days": 8, "more days": 8, "labels": 14, "fusion": 8, "models": 12}
     came = check_kills(tmp_path, moments, monkeypatch, seed=2)
+    print(came)
     assert came.total() == 50
     # So that it is known to look where it hurts.
     assert came["writing a file"] + came["file written, not yet recorded"] >= 10, came
