@@ -15,6 +15,7 @@ from vidrank_assets.errors import UnknownName
 Device = Literal["cpu", "gpu"]
 Modality = Literal["image", "text"]
 InformationSet = Literal["publish", "snapshot1"]
+Origin = Literal["baseline", "reference", "ours"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Entry:
     """Where one plug-in lives, as `"module:attribute"`, what it is in a sentence, and what it runs on.
 
     modality: what an encoder reads.
-    baseline: a family that every other family must beat.
+    origin: of a family: a baseline, which every other must beat; of the reference system; or an idea of ours.
     needs: the information set without which a family cannot predict.
     """
 
@@ -30,7 +31,7 @@ class Entry:
     summary: str
     device: Device = "cpu"
     modality: Modality | None = None
-    baseline: bool = False
+    origin: Origin = "ours"
     needs: InformationSet = "publish"
 
 
@@ -93,23 +94,31 @@ FUSIONS = Catalog(
 FAMILIES = Catalog(
     "model family",
     {
-        "train_mean": Entry(f"{_MODELS}.train_mean:TrainMean", "The mean of the training targets.", baseline=True),
+        "train_mean": Entry(f"{_MODELS}.train_mean:TrainMean", "The mean of the training targets.", origin="baseline"),
         "channel_median": Entry(
-            f"{_MODELS}.channel_median:ChannelMedian", "What the channel's videos usually reach.", baseline=True
+            f"{_MODELS}.channel_median:ChannelMedian", "What the channel's videos usually reach.", origin="baseline"
         ),
         "channel_mean": Entry(
-            f"{_MODELS}.channel_mean:ChannelMean", "The channel's mean, shrunk to its category's.", baseline=True
+            f"{_MODELS}.channel_mean:ChannelMean", "The channel's mean, shrunk to its category's.", origin="baseline"
         ),
         "metadata_lightgbm": Entry(
-            f"{_MODELS}.metadata_lightgbm:MetadataLightGBM", "Boosted trees without thumbnail or title.", baseline=True
+            f"{_MODELS}.metadata_lightgbm:MetadataLightGBM",
+            "Boosted trees without thumbnail or title.",
+            origin="baseline",
         ),
         "szabo_huberman": Entry(
             f"{_MODELS}.szabo_huberman:SzaboHuberman",
             "Log views at the horizon, linear in log views at snapshot 1.",
-            baseline=True,
+            origin="baseline",
             needs="snapshot1",
         ),
-        "ridge": Entry(f"{_MODELS}.ridge:Ridge", "Linear, with the penalty that cross-validation prefers."),
-        "lightgbm": Entry(f"{_MODELS}.lightgbm:LightGBM", "Boosted trees on metadata and the projected fused vector."),
+        "ridge": Entry(
+            f"{_MODELS}.ridge:Ridge", "Linear, with the penalty that cross-validation prefers.", origin="reference"
+        ),
+        "lightgbm": Entry(
+            f"{_MODELS}.lightgbm:LightGBM",
+            "Boosted trees on metadata and the projected fused vector.",
+            origin="reference",
+        ),
     },
 )

@@ -39,7 +39,7 @@ def family_asset(family: str) -> dg.AssetsDefinition:
         key_prefix="models",
         group_name="models",
         description=entry.summary,
-        kinds={"baseline" if entry.baseline else "model"},
+        kinds={"baseline" if entry.origin == "baseline" else "model"},
         owners=[OWNER],
         partitions_def=by_strategy_and_horizon,
         io_manager_key="artifacts",

@@ -3,13 +3,14 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.errors import InvalidInput, NotFitted
@@ -26,6 +27,8 @@ class Dataset:
     columns: n_videos rows of `metadata_features` of one information set, without `video_id`.
     fused: (n_videos, d_fused), rows in the order of `columns`. A video may be there twice, as known at two moments.
     target_log: (n_videos,), log1p of views at the horizon; None where it is to be predicted.
+    unfused: the vectors that were fused, one block a modality, zeros where it is absent; None where only the fused
+    ones are known.
 
     Raises InvalidInput: the parts differ in length, or a target is not finite.
     """
@@ -33,12 +36,18 @@ class Dataset:
     columns: pl.DataFrame
     fused: Vectors
     target_log: Vector | None = None
+    unfused: Vectors | None = None
 
     def __post_init__(self) -> None:
         if self.columns.height != len(self.fused.video_ids):
             raise InvalidInput(
                 f"columns must have one row per video; got {self.columns.height} rows for {len(self.fused.video_ids)} "
                 "videos. Join them by video_id."
+            )
+        if self.modalities.video_ids != self.fused.video_ids:
+            raise InvalidInput(
+                f"fused and unfused vectors must be of the same videos in the same order; got {len(self)} and "
+                f"{len(self.modalities.video_ids)} that differ. Read both by one manifest."
             )
         if self.target_log is None:
             return
@@ -57,6 +66,11 @@ class Dataset:
         return self.fused.video_ids
 
     @property
+    def modalities(self) -> Vectors:
+        """The vectors of each modality, a block each; the fused vector where nothing else is known."""
+        return self.unfused or self.fused
+
+    @property
     def targets(self) -> Vector:
         """`target_log`, (n_videos,), where it has to be there.
 
@@ -69,58 +83,119 @@ class Dataset:
     def rows(self, indices: Indices) -> "Dataset":
         """Some of the videos, in the order given."""
         chosen = [int(index) for index in indices]
+        fused = self.fused.rows(chosen)
+        unfused = fused if self.unfused is self.fused else self.unfused and self.unfused.rows(chosen)
         target = None if self.target_log is None else self.target_log[chosen]
-        return Dataset(self.columns[chosen], self.fused.rows(chosen), target)
+        return Dataset(self.columns[chosen], fused, target, unfused)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a fitted family reads: metadata columns with their types, and the blocks of the fused vector."""
+    """What a fitted family reads: metadata columns with their types, and the blocks of both kinds of vectors."""
 
     columns: pl.Schema
-    blocks: Mapping[str, int]
+    fused: Mapping[str, int]
+    modalities: Mapping[str, int]
+
+    @classmethod
+    def of(cls, videos: Dataset) -> Self:
+        """What is known of these videos."""
+        return cls(videos.columns.schema, videos.fused.blocks, videos.modalities.blocks)
 
     def arranged(self, videos: Dataset, reader: str) -> Dataset:
         """The same videos with their columns in this order.
 
         Raises InvalidInput: other columns, types or blocks than these.
         """
-        differing = {name for name, _ in set(videos.columns.schema.items()) ^ set(self.columns.items())}
-        if list(videos.fused.blocks.items()) != list(self.blocks.items()):
-            differing |= {f"fused {name}" for name in (*videos.fused.blocks, *self.blocks)}
+        found = Inputs.of(videos)
+        differing = {name for name, _ in set(found.columns.items()) ^ set(self.columns.items())}
+        for kind, theirs, ours in (("fused", found.fused, self.fused), ("modality", found.modalities, self.modalities)):
+            if list(theirs.items()) != list(ours.items()):
+                differing |= {f"{kind} {name}" for name in (*theirs, *ours)}
         if differing:
             raise InvalidInput(
-                f"columns and fused blocks must be those {reader} was fitted on; these differ: "
+                f"columns and blocks of vectors must be those {reader} was fitted on; these differ: "
                 f"{', '.join(sorted(differing))}. Make them with the same information set, encoders and version."
             )
         return replace(videos, columns=videos.columns.select(self.columns.names()))
 
     def save(self, folder: Path) -> None:
-        """Write both into an existing folder."""
+        """Write them into an existing folder."""
         self.columns.to_frame().write_ipc(folder / "columns.arrow")
-        (folder / "blocks.json").write_text(json.dumps(dict(self.blocks)))
+        blocks = {"fused": dict(self.fused), "modalities": dict(self.modalities)}
+        (folder / "blocks.json").write_text(json.dumps(blocks))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """What `save` wrote."""
         columns = pl.Schema(pl.read_ipc_schema(folder / "columns.arrow"))
-        return cls(columns, json.loads((folder / "blocks.json").read_text()))
+        return cls(columns, **json.loads((folder / "blocks.json").read_text()))
+
+
+class Parameters(BaseModel):
+    """What may be set of a family: one field each, with its default and its meaning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Step(NamedTuple):
+    """An epoch of a net or a round of trees: root mean squared errors of what is learned; train's may be unknown."""
+
+    number: int
+    train_rmse: float | None
+    val_rmse: float
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a fit leaves behind for people.
+
+    facts: what it chose by itself, such as `alpha`, `best_round` or `device`. curve: how it learned, step by step.
+    importances: by column, higher is more; only comparable within one family.
+    """
+
+    facts: Mapping[str, str | int | float] = field(default_factory=dict)
+    curve: Sequence[Step] = ()
+    importances: Mapping[str, float] = field(default_factory=dict)
 
 
 class Regressor(ABC):
     """Predicts log1p of views at the horizon.
 
     A family writes `_fit`, `_predict`, `_save` and `_load`; what is true of every family is checked here, once.
+    One that has something to set says so: a subclass of `Parameters` as `takes`, and `parameters` annotated with it.
     """
 
     #: The catalog name, which is also the file's, the asset's and the leaderboard row's.
     name: ClassVar[str]
     #: What the family is fitted to, as its leaderboard row says it.
     learns: ClassVar[str] = "target_log"
+    #: What may be set.
+    takes: ClassVar[type[Parameters]] = Parameters
 
-    def __init__(self, *, seed: int = 42) -> None:
+    parameters: Parameters
+
+    def __init__(self, *, seed: int = 42, **parameters: Any) -> None:
+        """Raises InvalidInput: a parameter that the family does not take, or a value outside its bounds."""
         self.seed = seed
+        try:
+            self.parameters = self.takes(**parameters)
+        except ValidationError as fault:
+            wrong = "; ".join(f"{each['loc'][0]}: {each['msg']}, got {each['input']!r}" for each in fault.errors())
+            raise InvalidInput(
+                f"{self.name} must be given parameters that it takes, which are "
+                f"{', '.join(self.takes.model_fields) or 'none'}; found {wrong}. Correct them in the configuration."
+            ) from None
         self._inputs: Inputs | None = None
+
+    @property
+    def findings(self) -> Findings:
+        """What the last `fit` found; what a stored family does not keep of it is empty after `load`."""
+        return Findings()
+
+    def modality_weights(self, videos: Dataset) -> Mapping[str, Vector]:
+        """How much each modality counts for each video, (n_videos,) by modality, summing to 1; empty without gates."""
+        return {}
 
     def fit(self, train: Dataset, val: Dataset) -> Self:
         """Learn from `train`; `val` is for early stopping and for nothing else.
@@ -134,7 +209,7 @@ class Regressor(ABC):
                     "Check the split and the label coverage of the horizon."
                 )
         self._inputs = None  # a fit that fails half-way leaves an unfitted family
-        inputs = Inputs(train.columns.schema, train.fused.blocks)
+        inputs = Inputs.of(train)
         self._fit(train, inputs.arranged(val, self.name))
         self._inputs = inputs
         return self
@@ -142,7 +217,7 @@ class Regressor(ABC):
     def predict(self, videos: Dataset) -> Vector:
         """Predicted target_log, (n_videos,), finite; each video's depends on that video only.
 
-        Raises NotFitted: before `fit`. InvalidInput: other columns or fused blocks than those of `fit`.
+        Raises NotFitted: before `fit`. InvalidInput: other columns or blocks than those of `fit`.
         """
         videos = self._fitted_inputs("predicts").arranged(videos, self.name)
         if not len(videos):
@@ -161,12 +236,14 @@ class Regressor(ABC):
         Raises NotFitted: before `fit`.
         """
         self._fitted_inputs("is saved").save(folder)
+        settings = {"seed": self.seed, **self.parameters.model_dump(mode="json")}
+        (folder / "parameters.json").write_text(json.dumps(settings, indent=1))
         self._save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The family that `save` wrote, predicting the same to the bit."""
-        model = cls()
+        model = cls(**json.loads((folder / "parameters.json").read_text()))
         model._inputs = Inputs.load(folder)
         model._load(folder)
         return model

@@ -39,7 +39,7 @@ class Trial:
     @property
     def is_baseline(self) -> bool:
         """Whether every other family must beat it."""
-        return FAMILIES.entries[self.name].baseline
+        return FAMILIES.entries[self.name].origin == "baseline"
 
     def save(self, folder: Path) -> None:
         """Write model, predictions and figures into an existing folder; nothing in it needs unpickling."""
