@@ -87,12 +87,26 @@ THUMBNAILS = Table(
     ),
 )
 
+MEDIA_FILES = Table(
+    "media_files",
+    ("video_id", "path"),
+    (
+        _VIDEO,
+        instant("captured_at", "when the video was captured that day, first", nullable=False),
+        text("path", "where the film or sound lies on this machine", nullable=False),
+        text("content_hash", "SHA-256 of the file", nullable=False),
+        whole("size_bytes", "size of the file", "bytes", "identity", nullable=False),
+        instant("modified_at", "when the file was last changed", nullable=False),
+    ),
+)
+
 HORIZON_TARGETS = Table(
     "horizon_targets",
     ("video_id", "horizon_days"),
     (
         _VIDEO,
         _HORIZON_DAYS,
+        text("title", "its title when it was first seen", "publish"),
         _CHANNEL,
         text("category_id", "YouTube's category", "publish"),
         instant("published_at", "when the video went online", "publish", nullable=False),
@@ -184,7 +198,7 @@ EMBEDDING_MANIFEST = Table(
     ("video_id", "modality", "encoder", "content_hash"),
     (
         _VIDEO,
-        text("modality", "image or text", nullable=False),
+        text("modality", "image, text, audio or video", nullable=False),
         text("encoder", "catalog name and revision of the encoder", nullable=False),
         text("content_hash", "SHA-256 of what was encoded", nullable=False),
         text("shard_key", "the shard that holds the vector", nullable=False),
@@ -250,7 +264,7 @@ PAIRED_FEATURES = Table("paired_features", TRAINING_PAIRS.key, (*TRAINING_PAIRS.
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
-        SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, HORIZON_TARGETS, METADATA_FEATURES,
+        SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, MEDIA_FILES, HORIZON_TARGETS, METADATA_FEATURES,
         EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, PAIRED_FEATURES, LEADERBOARD,
         SLICE_METRICS,
     )

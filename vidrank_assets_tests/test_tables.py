@@ -46,7 +46,7 @@ def test_nothing_of_the_horizon_or_after_is_a_feature():
     outcomes = [column.name for column in METADATA_FEATURES.columns if column.known == "outcome"]
     assert outcomes == []
     features = set(HORIZON_TARGETS.named(["publish", "snapshot1"]))
-    assert features == {"category_id", "published_at", "video_age_hours_at_snapshot1"}
+    assert features == {"title", "category_id", "published_at", "video_age_hours_at_snapshot1"}
 
 
 def test_there_are_at_least_twenty_two_tabular_features():

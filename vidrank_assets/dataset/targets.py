@@ -30,7 +30,7 @@ MISSING_REASONS = (
 )
 
 _DELTA_NAMES = {"views": "view_count", "likes": "like_count", "comments": "comment_count"}
-_FIRST = ("channel_id", "category_id", "published_at", "source")
+_FIRST = ("title", "channel_id", "category_id", "published_at", "source")
 
 
 def horizon_targets(snapshots: pl.LazyFrame, horizon: Horizon, *, as_of: datetime | None = None) -> pl.DataFrame:
@@ -41,8 +41,8 @@ def horizon_targets(snapshots: pl.LazyFrame, horizon: Horizon, *, as_of: datetim
 
     Returns `tables.HORIZON_TARGETS`, sorted by video_id; the same captures give the same rows.
 
-    - Publication, channel, category and source are those of the first capture. A capture not after the publication is
-      the first capture all the same, and evidence for nothing.
+    - Title, publication, channel, category and source are those of the first capture. A capture not after the
+      publication is the first capture all the same, and evidence for nothing.
     - A capture without a view count is evidence for nothing. Likes and comments come from the captures of the views.
     - A delta may be negative, for counters do go down. It then has no logarithm, and its mask is 0.
 

@@ -18,13 +18,15 @@ class Vectors:
     video_ids: (n_videos,), unique.
     matrix: (n_videos, n_columns), finite.
     blocks: the width of each block, in the order of the columns; the widths sum to n_columns.
+    unfused: of vectors that a fusion pooled, the ones it was given; None where these are all that is known.
 
-    Raises InvalidInput: the three do not fit together.
+    Raises InvalidInput: they do not fit together.
     """
 
     video_ids: tuple[str, ...]
     matrix: Matrix
     blocks: Mapping[str, int]
+    unfused: "Vectors | None" = None
 
     def __post_init__(self) -> None:
         n_rows, n_columns = self.matrix.shape
@@ -34,6 +36,16 @@ class Vectors:
                 f"{len(self.video_ids)} videos and {n_columns} columns for blocks {dict(self.blocks)}. "
                 "Make all three from the same table."
             )
+        if self.modalities.video_ids != self.video_ids:
+            raise InvalidInput(
+                f"unfused vectors must be of the same videos in the same order; got {len(self.modalities.video_ids)} "
+                f"for {n_rows}. Read both by one manifest."
+            )
+
+    @property
+    def modalities(self) -> "Vectors":
+        """One block a modality, at unit length, zeros where it is absent; these themselves where none were pooled."""
+        return self.unfused or self
 
     def block(self, name: str) -> Matrix:
         """The columns of one block, (n_videos, d_block)."""
@@ -46,4 +58,5 @@ class Vectors:
 
     def rows(self, indices: Sequence[int]) -> "Vectors":
         """The same blocks for some of the videos, in the order given."""
-        return Vectors(tuple(self.video_ids[i] for i in indices), self.matrix[list(indices)], self.blocks)
+        unfused = self.unfused and self.unfused.rows(indices)
+        return Vectors(tuple(self.video_ids[i] for i in indices), self.matrix[list(indices)], self.blocks, unfused)

@@ -27,8 +27,6 @@ class Dataset:
     columns: n_videos rows of `metadata_features` of one information set, without `video_id`.
     fused: (n_videos, d_fused), rows in the order of `columns`. A video may be there twice, as known at two moments.
     target_log: (n_videos,), log1p of views at the horizon; None where it is to be predicted.
-    unfused: the vectors that were fused, one block a modality, zeros where it is absent; None where only the fused
-    ones are known.
 
     Raises InvalidInput: the parts differ in length, or a target is not finite.
     """
@@ -36,18 +34,12 @@ class Dataset:
     columns: pl.DataFrame
     fused: Vectors
     target_log: Vector | None = None
-    unfused: Vectors | None = None
 
     def __post_init__(self) -> None:
         if self.columns.height != len(self.fused.video_ids):
             raise InvalidInput(
                 f"columns must have one row per video; got {self.columns.height} rows for {len(self.fused.video_ids)} "
                 "videos. Join them by video_id."
-            )
-        if self.modalities.video_ids != self.fused.video_ids:
-            raise InvalidInput(
-                f"fused and unfused vectors must be of the same videos in the same order; got {len(self)} and "
-                f"{len(self.modalities.video_ids)} that differ. Read both by one manifest."
             )
         if self.target_log is None:
             return
@@ -68,7 +60,7 @@ class Dataset:
     @property
     def modalities(self) -> Vectors:
         """The vectors of each modality, a block each; the fused vector where nothing else is known."""
-        return self.unfused or self.fused
+        return self.fused.modalities
 
     @property
     def targets(self) -> Vector:
@@ -83,10 +75,8 @@ class Dataset:
     def rows(self, indices: Indices) -> "Dataset":
         """Some of the videos, in the order given."""
         chosen = [int(index) for index in indices]
-        fused = self.fused.rows(chosen)
-        unfused = fused if self.unfused is self.fused else self.unfused and self.unfused.rows(chosen)
         target = None if self.target_log is None else self.target_log[chosen]
-        return Dataset(self.columns[chosen], fused, target, unfused)
+        return Dataset(self.columns[chosen], self.fused.rows(chosen), target)
 
 
 @dataclass(frozen=True)
@@ -157,6 +147,11 @@ class Findings:
     facts: Mapping[str, str | int | float] = field(default_factory=dict)
     curve: Sequence[Step] = ()
     importances: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """The findings that `dataclasses.asdict` made these of."""
+        return cls(stored["facts"], [Step(*step) for step in stored["curve"]], stored["importances"])
 
 
 class Regressor(ABC):

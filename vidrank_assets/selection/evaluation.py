@@ -1,15 +1,16 @@
 """One family on one grid partition: fitted on train, its predictions for val and test, and for honest pairs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Self
+from typing import Any, Self
 
 import polars as pl
 
 from vidrank_assets.catalog import FAMILIES
-from vidrank_assets.models.base import Regressor, load_family
+from vidrank_assets.models.base import Findings, Regressor, load_family
 from vidrank_assets.selection.task import SCORED, Cell, Task
 
 
@@ -17,9 +18,10 @@ from vidrank_assets.selection.task import SCORED, Cell, Task
 class Trial:
     """One family on one cell: the fitted model, what it predicted, and what it cost.
 
-    predictions: the videos of val and test: video_id, channel_id, split, y_true, the slices, y_pred.
+    predictions: the videos of val and test, as `Task.videos`, and y_pred.
     pair_predictions: their pairs: video_id_a, video_id_b, channel_id, split, target_a, target_b, and as score_a the
     prediction for a, as score_b that for b with its channel dated at a's publication.
+    modality_weights: for a family with gates, the videos of val and test: video_id, split, and a column a modality.
     n_train: rows it was fitted on. fit_seconds and predict_ms_per_1k: measured, so they differ between runs.
     """
 
@@ -27,6 +29,8 @@ class Trial:
     model: Regressor
     predictions: pl.DataFrame
     pair_predictions: pl.DataFrame
+    modality_weights: pl.DataFrame
+    findings: Findings
     n_train: int
     fit_seconds: float
     predict_ms_per_1k: float
@@ -47,9 +51,11 @@ class Trial:
         self.model.save(folder / "model")
         self.predictions.write_parquet(folder / "predictions.parquet")
         self.pair_predictions.write_parquet(folder / "pair_predictions.parquet")
+        self.modality_weights.write_parquet(folder / "modality_weights.parquet")
         figures = {
             "model": self.name,
             "cell": asdict(self.cell),
+            "findings": asdict(self.findings),
             "n_train": self.n_train,
             "fit_seconds": self.fit_seconds,
             "predict_ms_per_1k": self.predict_ms_per_1k,
@@ -62,20 +68,23 @@ class Trial:
         figures = json.loads((folder / "trial.json").read_text())
         return cls(
             cell=Cell(**figures.pop("cell")),
+            findings=Findings.of(figures.pop("findings")),
             model=load_family(figures.pop("model")).load(folder / "model"),
             predictions=pl.read_parquet(folder / "predictions.parquet"),
             pair_predictions=pl.read_parquet(folder / "pair_predictions.parquet"),
+            modality_weights=pl.read_parquet(folder / "modality_weights.parquet"),
             **figures,
         )
 
 
-def trial(task: Task, family: str, *, seed: int = 42) -> Trial:
+def trial(task: Task, family: str, *, seed: int = 42, parameters: Mapping[str, Any] | None = None) -> Trial:
     """Fit `family` on train and predict val, test and their pairs.
 
-    Raises UnknownName: the catalog lists no such family. InvalidInput: it cannot learn from these rows.
+    Raises UnknownName: the catalog lists no such family. InvalidInput: it cannot learn from these rows, or does not
+    take these parameters.
     """
     started = perf_counter()
-    model = load_family(family)(seed=seed).fit(task.parts["train"], task.parts["val"])
+    model = load_family(family)(seed=seed, **(parameters or {})).fit(task.parts["train"], task.parts["val"])
     fitted = perf_counter()
     y_pred = {part: model.predict(task.parts[part]) for part in SCORED}
     predicted = perf_counter()
@@ -85,10 +94,17 @@ def trial(task: Task, family: str, *, seed: int = 42) -> Trial:
         model=model,
         predictions=predictions,
         pair_predictions=_scored_pairs(task, predictions, model),
+        modality_weights=pl.concat([_weights(model, task, part) for part in SCORED]),
+        findings=model.findings,
         n_train=len(task.parts["train"]),
         fit_seconds=fitted - started,
         predict_ms_per_1k=(predicted - fitted) * 1e6 / predictions.height,
     )
+
+
+def _weights(model: Regressor, task: Task, part: str) -> pl.DataFrame:
+    videos = task.videos.filter(split=part).select("video_id", "split")
+    return videos.with_columns(**{k: pl.Series(v) for k, v in model.modality_weights(task.parts[part]).items()})
 
 
 def _scored_pairs(task: Task, predictions: pl.DataFrame, model: Regressor) -> pl.DataFrame:

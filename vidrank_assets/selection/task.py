@@ -1,6 +1,6 @@
 """What every family of one grid partition is fitted on and scored on, joined once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,8 +15,11 @@ from vidrank_assets.models.inputs import datasets, left_out, redated
 #: Age at the first capture, in hours, at which a new slice begins.
 AGE_STEPS_HOURS = (24, 48, 72)
 
+#: Subscribers at which a new slice of channel sizes begins.
+SIZE_STEPS = (1_000, 10_000, 100_000, 1_000_000)
+
 #: The columns of predictions by which metrics are also given apart.
-SLICES = ("text_present", "age_at_snapshot1", "channel_seen_in_train", "label_type")
+SLICES = ("text_present", "age_at_snapshot1", "channel_seen_in_train", "label_type", "channel_size")
 
 SCORED = ("val", "test")
 
@@ -62,7 +65,7 @@ class LaterSides:
 class Task:
     """What every family of one cell is fitted on and scored on: the same rows for all.
 
-    parts: train, val and test. videos: val and test rows in their order, with channel, target and slices.
+    parts: train, val and test. videos: val and test rows in their order, with title, channel, target and slices.
     pairs: val and test pairs with both targets. later: their later videos at the earlier publication, row by row.
     left_out: how many videos and pairs are in none of these, by reason.
     """
@@ -99,7 +102,7 @@ def task(
     return Task(
         cell=cell,
         parts=parts,
-        videos=_scored_videos(parts, asked, horizon_targets),
+        videos=_scored_videos(parts, asked, horizon_targets.join(_sizes(features), on="video_id", how="left")),
         pairs=_targets_of_both(sides.pairs, asked),
         later=redated(sides.features, fused, cell.information_set),
         left_out={"first_seen_at_horizon": split_manifest.height - asked.height}
@@ -124,9 +127,13 @@ def _scored_videos(
 ) -> pl.DataFrame:
     labels = horizon_targets.select(
         "video_id",
+        "title",
+        "channel_subscribers",
         channel_id=pl.coalesce("channel_id", "video_id"),  # a video without a channel is a channel of its own
-        age_at_snapshot1=_age_slice(pl.col("video_age_hours_at_snapshot1")),
+        age_hours_at_snapshot1="video_age_hours_at_snapshot1",
+        age_at_snapshot1=_step(pl.col("video_age_hours_at_snapshot1"), AGE_STEPS_HOURS, unit=" h"),
         label_type="horizon_label_type",
+        channel_size=_step(pl.col("channel_subscribers"), SIZE_STEPS),
     )
     channels = pl.DataFrame({"video_id": parts["train"].video_ids}).join(labels, on="video_id")["channel_id"].unique()
     rows = pl.DataFrame({"video_id": [video for part in SCORED for video in parts[part].video_ids]})
@@ -136,19 +143,27 @@ def _scored_videos(
         "video_id",
         "channel_id",
         "split",
+        "title",
+        "channel_subscribers",
+        "age_hours_at_snapshot1",
         y_true="target_log",
         text_present=pl.col("text_present").cast(pl.String),
         age_at_snapshot1="age_at_snapshot1",
         channel_seen_in_train=pl.col("channel_id").is_in(channels.implode()).cast(pl.Int64).cast(pl.String),
         label_type="label_type",
+        channel_size="channel_size",
     )
 
 
-def _age_slice(age_hours: pl.Expr) -> pl.Expr:
-    """`0-24 h` and so on, a step belonging to the slice that it begins; null where the age is."""
-    named = [(low, f"{low}-{high} h") for low, high in pairwise((0, *AGE_STEPS_HOURS))]
-    named.append((AGE_STEPS_HOURS[-1], f"{AGE_STEPS_HOURS[-1]} h+"))
-    return pl.coalesce(pl.when(age_hours >= low).then(pl.lit(name)) for low, name in reversed(named))
+def _sizes(features: pl.DataFrame) -> pl.DataFrame:
+    return features.select("video_id", "channel_subscribers")
+
+
+def _step(number: pl.Expr, steps: Sequence[int], *, unit: str = "") -> pl.Expr:
+    """`0-24 h` and so on, a step belonging to the slice that it begins; null where the number is."""
+    named = [(low, f"{low}-{high}{unit}") for low, high in pairwise((0, *steps))]
+    named.append((steps[-1], f"{steps[-1]}{unit}+"))
+    return pl.coalesce(pl.when(number >= low).then(pl.lit(name)) for low, name in reversed(named))
 
 
 def _targets_of_both(pairs: pl.DataFrame, split_manifest: pl.DataFrame) -> pl.DataFrame:

@@ -144,7 +144,13 @@ def test_a_rank_metric_that_is_not_listed_is_refused():
 def test_slices_of_a_part_hold_all_its_videos_once(trials):
     slices = slice_metrics(trials, run_id="r1")
     assert SLICE_METRICS.checked(slices).equals(slices)
-    assert set(slices["slice"]) == {"text_present", "age_at_snapshot1", "channel_seen_in_train", "label_type"}
+    assert set(slices["slice"]) == {
+        "text_present",
+        "age_at_snapshot1",
+        "channel_seen_in_train",
+        "label_type",
+        "channel_size",
+    }
     assert set(slices.group_by("model", "split", "slice").agg(pl.col("n").sum())["n"]) == {20}
 
 
