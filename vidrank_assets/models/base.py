@@ -81,25 +81,30 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a fitted family reads: metadata columns with their types, and the blocks of both kinds of vectors."""
+    """What a fitted family reads: metadata columns with their types, the blocks of the fused vector, and modalities.
+
+    modalities: the blocks of the unfused vectors; None where the family does not read them.
+    """
 
     columns: pl.Schema
     fused: Mapping[str, int]
-    modalities: Mapping[str, int]
+    modalities: Mapping[str, int] | None = None
 
     @classmethod
-    def of(cls, videos: Dataset) -> Self:
+    def of(cls, videos: Dataset, *, modalities: bool) -> Self:
         """What is known of these videos."""
-        return cls(videos.columns.schema, videos.fused.blocks, videos.modalities.blocks)
+        unfused = dict(videos.modalities.blocks) if modalities else None
+        return cls(videos.columns.schema, dict(videos.fused.blocks), unfused)
 
     def arranged(self, videos: Dataset, reader: str) -> Dataset:
         """The same videos with their columns in this order.
 
         Raises InvalidInput: other columns, types or blocks than these.
         """
-        found = Inputs.of(videos)
+        found = Inputs.of(videos, modalities=self.modalities is not None)
         differing = {name for name, _ in set(found.columns.items()) ^ set(self.columns.items())}
-        for kind, theirs, ours in (("fused", found.fused, self.fused), ("modality", found.modalities, self.modalities)):
+        blocks = (("fused", found.fused, self.fused), ("unfused", found.modalities or {}, self.modalities or {}))
+        for kind, theirs, ours in blocks:
             if list(theirs.items()) != list(ours.items()):
                 differing |= {f"{kind} {name}" for name in (*theirs, *ours)}
         if differing:
@@ -112,7 +117,7 @@ class Inputs:
     def save(self, folder: Path) -> None:
         """Write them into an existing folder."""
         self.columns.to_frame().write_ipc(folder / "columns.arrow")
-        blocks = {"fused": dict(self.fused), "modalities": dict(self.modalities)}
+        blocks = {"fused": self.fused, "modalities": self.modalities}
         (folder / "blocks.json").write_text(json.dumps(blocks))
 
     @classmethod
@@ -165,6 +170,8 @@ class Regressor(ABC):
     name: ClassVar[str]
     #: What the family is fitted to, as its leaderboard row says it.
     learns: ClassVar[str] = "target_log"
+    #: Whether it reads the vectors of each modality, which others may be spared.
+    reads_modalities: ClassVar[bool] = False
     #: What may be set.
     takes: ClassVar[type[Parameters]] = Parameters
 
@@ -204,7 +211,7 @@ class Regressor(ABC):
                     "Check the split and the label coverage of the horizon."
                 )
         self._inputs = None  # a fit that fails half-way leaves an unfitted family
-        inputs = Inputs.of(train)
+        inputs = Inputs.of(train, modalities=self.reads_modalities)
         self._fit(train, inputs.arranged(val, self.name))
         self._inputs = inputs
         return self
