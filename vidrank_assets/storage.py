@@ -11,35 +11,24 @@ thing are stored, and each is there whole or not at all, whatever moment a proce
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from upath import UPath
 
-from vidrank_assets.errors import AlreadyStored, ArtifactMissing, ChecksumMismatch
+from vidrank_assets.files import Files, Stored, sha256_of
 
 #: Shards read at a time: checksums use every core, and a bucket answers several requests at once.
 _READERS = 4
 _CHECKSUMS = "checksums.json"
-
-
-class Stored(NamedTuple):
-    """What was written: where, the SHA-256 of its bytes, and how many there are."""
-
-    key: str
-    sha256: str
-    n_bytes: int
 
 
 class Shard(NamedTuple):
@@ -50,7 +39,7 @@ class Shard(NamedTuple):
     blocks: Mapping[str, int]
 
 
-class Storage:
+class Storage(Files):
     """Reads and writes below one root.
 
     s3_options: what `s3fs` needs to reach the bucket. scan_options: the same for Polars, which reads S3 by itself.
@@ -59,47 +48,8 @@ class Storage:
     def __init__(
         self, root: str, *, s3_options: Mapping[str, Any] | None = None, scan_options: Mapping[str, str] | None = None
     ) -> None:
-        self.root = UPath(root, **(s3_options or {}))
+        super().__init__(root, s3_options=s3_options)
         self._scan_options = dict(scan_options or {})
-        self._is_folder = isinstance(self.root, Path)
-
-    # ── any file ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def uri(self, key: str) -> str:
-        """Where the key lies, as a person or another program would name it."""
-        return str(self.root / key)
-
-    def exists(self, key: str) -> bool:
-        """Whether a file is stored under the key."""
-        return bool((self.root / key).is_file())
-
-    def keys(self, prefix: str, *, suffix: str = "") -> list[str]:
-        """The keys of all files below the prefix, sorted; unfinished writes of a killed process are none."""
-        folder = self.root / prefix
-        start = len(self.root.path.rstrip("/")) + 1
-        keys = [str(path)[start:] for path in folder.fs.find(folder.path)] if folder.exists() else []
-        return sorted(key for key in keys if key.endswith(suffix) and not key.endswith(".partial"))
-
-    def write(self, key: str, content: bytes, *, once: bool = False) -> Stored:
-        """Store bytes under the key, in the place of what was there.
-
-        Raises AlreadyStored: `once` was asked for and something is there.
-        """
-        with self._staged(key) as file:
-            file.write_bytes(content)
-            return self._publish(file, key, once=once)
-
-    def read(self, key: str, *, sha256: str | None = None) -> bytes:
-        """The bytes under the key.
-
-        Raises ArtifactMissing: nothing is there. ChecksumMismatch: `sha256` is given and is not theirs.
-        """
-        try:
-            content: bytes = (self.root / key).read_bytes()
-        except FileNotFoundError:
-            raise self._missing(key) from None
-        self._compare(key, hashlib.sha256(content).hexdigest(), sha256)
-        return content
 
     # ── tables ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,7 +133,7 @@ class Storage:
         if self.exists(f"{key}/{_CHECKSUMS}"):
             raise self._taken(key)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
-        sums = {file.relative_to(folder).as_posix(): _sha256(file) for file in files}
+        sums = {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
         for name in sums:
             with self._staged(f"{key}/{name}") as staged:
                 shutil.copyfile(folder / name, staged)
@@ -191,6 +141,15 @@ class Storage:
         # The list of files is written last: an artifact without it was never finished, and nothing reads it.
         listed = self.write(f"{key}/{_CHECKSUMS}", json.dumps(sums, indent=1).encode(), once=True)
         return Stored(key, listed.sha256, listed.n_bytes + sum(file.stat().st_size for file in files))
+
+    def stored_artifact(self, key: str) -> Stored:
+        """What `write_artifact` returned for the artifact that is there.
+
+        Raises ArtifactMissing: there is none, or a file of it is gone.
+        """
+        listed = self.read(f"{key}/{_CHECKSUMS}")
+        n_bytes = sum(self._n_bytes(f"{key}/{name}") for name in json.loads(listed))
+        return Stored(key, hashlib.sha256(listed).hexdigest(), len(listed) + n_bytes)
 
     @contextmanager
     def open_artifact(self, key: str, *, sha256: str | None = None) -> Iterator[Path]:
@@ -224,76 +183,3 @@ class Storage:
     def pointer_log(self, name: str) -> list[dict[str, Any]]:
         """Every entry of the pointer, oldest first: the last is what it points to, and there may be none."""
         return [json.loads(self.read(key)) for key in self.keys(name, suffix=".json")]
-
-    # ── how a file becomes visible ────────────────────────────────────────────────────────────────────────────────
-
-    @contextmanager
-    def _staged(self, key: str) -> Iterator[Path]:
-        """A file that no reader sees: a sibling in a folder, a temporary file for a bucket."""
-        target = self.root / key
-        if self._is_folder:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(target.parent) if self._is_folder else Path(gettempdir())
-        staged = beside / f".{target.name}.{uuid4().hex}.partial"
-        try:
-            yield staged
-        finally:
-            staged.unlink(missing_ok=True)
-
-    def _publish(self, staged: Path, key: str, *, once: bool = False) -> Stored:
-        """Make the file visible under its key in one step: a rename in a folder, one PUT in a bucket."""
-        target = self.root / key
-        stored = Stored(key, _sha256(staged), staged.stat().st_size)
-        try:
-            if not self._is_folder:
-                target.fs.put_file(str(staged), target.path, mode="create" if once else "overwrite")
-            else:
-                _flush(staged)
-                # A link fails where a rename would replace, so of two writers one wins.
-                os.link(staged, target) if once else staged.replace(target)
-                _flush(Path(target).parent)
-        except OSError as error:
-            raise self._taken(key) if _is_refused(error) else error from None
-        return stored
-
-    def _verify(self, key: str, sha256: str | None) -> None:
-        if sha256 is None and self.exists(key):
-            return  # nothing to compare it with
-        try:
-            with (self.root / key).open("rb") as file:
-                self._compare(key, hashlib.file_digest(file, "sha256").hexdigest(), sha256)
-        except FileNotFoundError:
-            raise self._missing(key) from None
-
-    def _compare(self, key: str, found: str, expected: str | None) -> None:
-        if expected not in (None, found):
-            raise ChecksumMismatch(
-                f"{self.uri(key)} must hold the bytes that were recorded, SHA-256 {expected}; it holds {found}. "
-                "It was changed, or its writer was stopped before it could say so: materialize it again."
-            )
-
-    def _missing(self, key: str) -> ArtifactMissing:
-        return ArtifactMissing(f"{self.uri(key)} must exist before it is read; materialize the asset that writes it.")
-
-    def _taken(self, key: str) -> AlreadyStored:
-        return AlreadyStored(f"{self.uri(key)} is written once and is there already; write under another key.")
-
-
-def _is_refused(error: OSError) -> bool:
-    """Whether something is there already; some S3 servers say so in a way that s3fs does not know."""
-    answer = getattr(error.__cause__, "response", {})
-    return isinstance(error, FileExistsError) or answer.get("Error", {}).get("Code") == "PreconditionFailed"
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """Have the disk itself hold what was written, so that a rename survives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -77,20 +76,6 @@ def test_a_failed_write_leaves_the_table_that_was_there(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
 
 
-def test_of_many_writers_of_one_place_exactly_one_wins(store):
-    def attempt(writer: int) -> bool:
-        try:
-            store.write("once.json", str(writer).encode(), once=True)
-        except AlreadyStored:
-            return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        wins = list(pool.map(attempt, range(24)))
-    assert sum(wins) == 1
-    assert store.read("once.json") == str(wins.index(True)).encode()
-
-
 def test_vectors_are_gathered_in_the_order_asked_for_with_repeats(store):
     first, second = shard(store), shard(store, "uv", MATRIX[:2] + 100)
     gathered = store.gather([second, first, second, first], [1, 3, 0, 3])
@@ -140,6 +125,20 @@ def test_an_artifact_reads_back_after_its_origin_is_gone(store, tmp_path):
         assert (found / "model" / "weights.txt").read_text() == "1 2 3"
 
 
+def test_what_is_stored_of_an_artifact_is_what_its_writer_was_told(store, tmp_path):
+    written = store.write_artifact("models/ridge/one", artifact(tmp_path))
+    assert store.stored_artifact("models/ridge/one") == written
+    assert written.n_bytes == len("1 2 3") + len("{}") + len(store.read("models/ridge/one/checksums.json"))
+
+
+@pytest.mark.parametrize("gone", ["model/weights.txt", "checksums.json"])
+def test_an_artifact_that_lacks_a_file_is_not_stored(store, tmp_path, gone):
+    store.write_artifact("one", artifact(tmp_path))
+    (store.root / "one" / gone).unlink()
+    with pytest.raises(ArtifactMissing, match=f"{gone} must exist"):
+        store.stored_artifact("one")
+
+
 def test_an_artifact_is_written_once(store, tmp_path):
     store.write_artifact("models/ridge/one", artifact(tmp_path))
     with pytest.raises(AlreadyStored, match="is written once and is there already"):
@@ -168,13 +167,6 @@ def test_a_pointer_moves_only_for_the_one_who_saw_its_last_entry(store):
         store.append_pointer("champion/horizon=7d", {"run": "late"}, after=0)
     assert store.append_pointer("champion/horizon=7d", {"run": "b"}, after=1) == 2
     assert store.pointer_log("champion/horizon=7d") == [{"run": "a"}, {"run": "b"}]
-
-
-def test_keys_are_those_below_the_prefix_without_unfinished_writes(store):
-    for key in ("a/1.json", "a/b/2.json", "a/3.txt", "ab/4.json", "a/.5.json.0f.partial"):
-        store.write(key, b"{}")
-    assert store.keys("a", suffix=".json") == ["a/1.json", "a/b/2.json"]
-    assert store.keys("nothing") == []
 
 
 @given(rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=40))
