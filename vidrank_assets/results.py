@@ -19,6 +19,8 @@ _RANKED = (
     *(number(f"rank_{end}", "an end of the rank metric's 95 % interval", "as the metric") for end in ("low", "high")),
     number("improvement", "of the rank metric over best_baseline; positive is better", "as the metric"),
     *(number(f"improvement_{end}", "an end of its 95 % interval", "as the metric") for end in ("low", "high")),
+    number("over_above", "of the rank metric over the row above; positive is better", "as the metric"),
+    *(number(f"over_above_{end}", "an end of its 95 % interval", "as the metric") for end in ("low", "high")),
 )
 _RUN_ID = text("run_id", "the run or backfill that trained it", nullable=False)
 _FAMILY = text("model", "catalog name of the family", nullable=False)
@@ -30,14 +32,17 @@ LEADERBOARD = Table(
     (
         *(_RUN_ID, _STRATEGY, _HORIZON_DAYS, _FAMILY, _KNOWING, _SOURCE),
         text("learns", "what it was fitted to", nullable=False),
+        text("origin", "baseline, reference (of the reference system) or ours", nullable=False),
         flag("is_baseline", "every other family must beat it"),
         flag("is_best", "first by the rank metric"),
+        flag("is_pareto", "no other row is as good on val and as fast to predict, and better in one of them"),
         text("rank_metric", "what rows are sorted by, on val", nullable=False),
         text("best_baseline", "the baseline that is first by the rank metric; null without one"),
         *(replace(each, name=f"{part}_{each.name}") for part in ("val", "test") for each in _VIDEO_METRICS + _RANKED),
         *(whole(f"n_{rows}", f"rows of {rows}") for rows in ("train", "val", "test", "val_pairs", "test_pairs")),
         number("fit_seconds", "wall time of the fit", "seconds"),
         number("predict_ms_per_1k", "wall time of predicting 1,000 videos", "milliseconds"),
+        text("test_rows", "fingerprint of the test videos and targets: only equal ones are comparable", nullable=False),
     ),
 )
 

@@ -5,6 +5,7 @@ channels such intervals are too narrow; with one there is none.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -32,32 +33,55 @@ class Interval(NamedTuple):
     high: float
 
 
-def interval(metric: Metric, rows: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42) -> Interval:
-    """The metric on `rows` and its interval.
+@dataclass(frozen=True)
+class Bootstrapped:
+    """A metric on some rows and on resamples of them, made once for every comparison with others.
 
-    rows: channel_id and the columns of `READS[metric.of]`, a row per video or pair.
+    same: what two models must agree in to be compared: the rows' ids and channels.
+    """
+
+    metric: Metric
+    same: pl.DataFrame
+    value: float
+    resamples: Vector
+
+    @property
+    def interval(self) -> Interval:
+        """The metric and its interval."""
+        return _interval(self.value, self.resamples)
+
+    def over(self, other: "Bootstrapped") -> Interval:
+        """By how much these rows are better than `other`, on equal resamples; positive is better for every metric.
+
+        Raises InvalidInput: the two are not predictions for the same rows in the same order.
+        """
+        if not self.same.equals(other.same):
+            raise InvalidInput(
+                f"two models must be compared on the same {self.metric.of} in the same order; got {self.same.height} "
+                f"and {other.same.height} that differ. Predict with both on one split."
+            )
+        # adding 0 makes a model over itself 0, not -0
+        better = self.metric.sign * (self.resamples - other.resamples) + 0.0
+        return _interval(self.metric.sign * (self.value - other.value) + 0.0, better)
+
+
+def bootstrapped(metric: Metric, rows: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42) -> Bootstrapped:
+    """The metric on `rows` and on resamples of their channels.
+
+    rows: channel_id, and the columns of `KEYS[metric.of]` and `READS[metric.of]`, a row per video or pair.
     Raises NoRows: there are none.
     """
-    return _interval(metric.value(*_columns(metric, rows)), resampled(metric, rows, resamples=resamples, seed=seed))
+    drawn = resampled(metric, rows, resamples=resamples, seed=seed)
+    same = rows.select(*KEYS[metric.of], "channel_id")
+    return Bootstrapped(metric, same, metric.value(*_columns(metric, rows)), drawn)
 
 
 def improvement(
     metric: Metric, rows: pl.DataFrame, over: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42
 ) -> Interval:
-    """By how much `rows` are better than `over`, on equal resamples; positive is better for every metric.
-
-    Raises InvalidInput: the two are not predictions for the same rows in the same order.
-    """
-    same = [*KEYS[metric.of], "channel_id"]
-    if not rows.select(same).equals(over.select(same)):
-        raise InvalidInput(
-            f"two models must be compared on the same {metric.of} in the same order; got {rows.height} and "
-            f"{over.height} that differ. Predict with both on one split."
-        )
-    ours, theirs = (resampled(metric, each, resamples=resamples, seed=seed) for each in (rows, over))
-    value = metric.value(*_columns(metric, rows)) - metric.value(*_columns(metric, over))
-    better = metric.sign * (ours - theirs)
-    return _interval(metric.sign * value + 0.0, better + 0.0)  # a model over itself is 0, not -0
+    """`Bootstrapped.over` of two models' predictions for the same rows."""
+    ours, theirs = (bootstrapped(metric, each, resamples=resamples, seed=seed) for each in (rows, over))
+    return ours.over(theirs)
 
 
 def resampled(metric: Metric, rows: pl.DataFrame, *, resamples: int, seed: int) -> Vector:

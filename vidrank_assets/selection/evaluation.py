@@ -5,13 +5,54 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import polars as pl
 
-from vidrank_assets.catalog import FAMILIES
-from vidrank_assets.models.base import Findings, Regressor, load_family
+from vidrank_assets.catalog import FAMILIES, Origin
+from vidrank_assets.models.base import Dataset, Findings, Parameters, Vector, load_family
 from vidrank_assets.selection.task import SCORED, Cell, Task
+
+
+class Model(Protocol):
+    """What a fitted family and an ensemble of families have in common."""
+
+    @property
+    def name(self) -> str:
+        """As its leaderboard row says it."""
+        ...
+
+    @property
+    def learns(self) -> str:
+        """What it is fitted to."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of everything random in its fit."""
+        ...
+
+    @property
+    def parameters(self) -> Parameters:
+        """What was set."""
+        ...
+
+    @property
+    def findings(self) -> Findings:
+        """What its fit found."""
+        ...
+
+    def predict(self, videos: Dataset) -> Vector:
+        """Predicted target_log, (n_videos,)."""
+        ...
+
+    def modality_weights(self, videos: Dataset) -> Mapping[str, Vector]:
+        """How much each modality counts for each video; empty without gates."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it into an existing folder."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,7 +67,7 @@ class Trial:
     """
 
     cell: Cell
-    model: Regressor
+    model: Model
     predictions: pl.DataFrame
     pair_predictions: pl.DataFrame
     modality_weights: pl.DataFrame
@@ -37,13 +78,18 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """The family's catalog name."""
+        """The family's catalog name, or `ensemble`."""
         return self.model.name
+
+    @property
+    def origin(self) -> Origin:
+        """Whose idea the family is; an ensemble, which no catalog lists, is ours."""
+        return FAMILIES.entries[self.name].origin if self.name in FAMILIES.entries else "ours"
 
     @property
     def is_baseline(self) -> bool:
         """Whether every other family must beat it."""
-        return FAMILIES.entries[self.name].origin == "baseline"
+        return self.origin == "baseline"
 
     def save(self, folder: Path) -> None:
         """Write model, predictions and figures into an existing folder; nothing in it needs unpickling."""
@@ -102,12 +148,12 @@ def trial(task: Task, family: str, *, seed: int = 42, parameters: Mapping[str, A
     )
 
 
-def _weights(model: Regressor, task: Task, part: str) -> pl.DataFrame:
+def _weights(model: Model, task: Task, part: str) -> pl.DataFrame:
     videos = task.videos.filter(split=part).select("video_id", "split")
     return videos.with_columns(**{k: pl.Series(v) for k, v in model.modality_weights(task.parts[part]).items()})
 
 
-def _scored_pairs(task: Task, predictions: pl.DataFrame, model: Regressor) -> pl.DataFrame:
+def _scored_pairs(task: Task, predictions: pl.DataFrame, model: Model) -> pl.DataFrame:
     score_a = predictions.select(video_id_a="video_id", score_a="y_pred")
     scored = task.pairs.join(score_a, on="video_id_a", how="left", maintain_order="left")
     return scored.with_columns(score_b=pl.Series(model.predict(task.later), dtype=pl.Float64))

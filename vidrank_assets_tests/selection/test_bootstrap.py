@@ -3,8 +3,12 @@ import polars as pl
 import pytest
 
 from vidrank_assets.errors import InvalidInput, NoRows
-from vidrank_assets.selection.bootstrap import READS, improvement, interval, resampled
+from vidrank_assets.selection.bootstrap import READS, bootstrapped, improvement, resampled
 from vidrank_assets.selection.metrics import METRICS
+
+
+def interval(metric, rows, **drawn):
+    return bootstrapped(metric, rows, **drawn).interval
 
 
 def videos(n_channels=15, n_videos=120, seed=0, error=0.5):
@@ -69,7 +73,7 @@ def test_the_interval_of_the_mean_covers_the_truth_as_often_as_it_says():
     for seed in range(200):
         rng = np.random.default_rng(seed)
         error = np.repeat(np.abs(rng.normal(1, 0.2, 40)), 5)  # one error per channel, five videos each
-        rows = pl.DataFrame({"channel_id": channels, "y_true": np.zeros(200), "y_pred": error})
+        rows = pl.DataFrame({"video_id": channels, "channel_id": channels, "y_true": np.zeros(200), "y_pred": error})
         found = interval(METRICS["mae_log"], rows, resamples=400, seed=seed)
         covered.append(found.low <= 1 <= found.high)
     assert 0.88 <= np.mean(covered) <= 0.99
