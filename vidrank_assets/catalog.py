@@ -13,7 +13,7 @@ from typing import Any, Literal
 from vidrank_assets.errors import UnknownName
 
 Device = Literal["cpu", "gpu"]
-Modality = Literal["image", "text"]
+Modality = Literal["image", "text", "audio", "video"]
 InformationSet = Literal["publish", "snapshot1"]
 Origin = Literal["baseline", "reference", "ours"]
 
@@ -77,8 +77,22 @@ ENCODERS = Catalog(
             "Hashed words and letter groups of a title; no download.",
             modality="text",
         ),
+        "sound_statistics": Entry(
+            f"{_ENCODERS}.sound_statistics:SoundStatistics",
+            "Loudness, spectrum and rhythm of a film's sound; no download.",
+            modality="audio",
+        ),
+        "frame_statistics": Entry(
+            f"{_ENCODERS}.frame_statistics:FrameStatistics",
+            "Colour, layout and motion over a film's frames; no download.",
+            modality="video",
+        ),
         "clip": Entry(f"{_ENCODERS}.clip:Clip", "Thumbnails by a CLIP vision model.", "gpu", modality="image"),
         "minilm": Entry(f"{_ENCODERS}.minilm:MiniLM", "Titles by a MiniLM sentence model.", "gpu", modality="text"),
+        "clap": Entry(f"{_ENCODERS}.clap:Clap", "Sound by a CLAP audio model.", "gpu", modality="audio"),
+        "clip_frames": Entry(
+            f"{_ENCODERS}.clip_frames:ClipFrames", "Frames by a CLIP vision model, averaged.", "gpu", modality="video"
+        ),
     },
 )
 

@@ -1,14 +1,15 @@
 """What the environment decides: `VIDRANK_STORAGE=s3://bucket/prefix`, and so on, one field a variable."""
 
 import os
+import re
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from vidrank_assets.catalog import InformationSet
+from vidrank_assets.catalog import InformationSet, Modality
 
 SplitPolicy = Literal["random", "time", "channel", "time_channel"]
 
@@ -30,13 +31,37 @@ class Settings(BaseSettings):
     source: str = Field("sample", description="where the daily schedule captures from: a name in catalog.SOURCES")
     first_day: date = Field(date(2026, 1, 5), description="first day of the daily partitions")
 
+    media: str | None = Field(None, description="folder of your own films, <video_id>.<extension>; none when empty")
+
     image_encoder: str = Field("thumbnail_statistics", description="the encoder whose vectors are fused as `image`")
     text_encoder: str = Field("title_ngrams", description="the encoder whose vectors are fused as `text`")
+    audio_encoder: str = Field("sound_statistics", description="the encoder whose vectors are fused as `audio`")
+    video_encoder: str = Field("frame_statistics", description="the encoder whose vectors are fused as `video`")
     clip_model: str = Field("openai/clip-vit-large-patch14", description="model name or local folder")
     minilm_model: str = Field("sentence-transformers/all-MiniLM-L6-v2", description="model name or local folder")
+    clap_model: str = Field("laion/clap-htsat-unfused", description="model name or local folder, with safetensors")
 
     inclusion: str = Field("default", description="which videos are in: default, shorts or all")
     split_policy: SplitPolicy = Field("time", description="how videos are dealt to train, val and test")
     information_set: InformationSet = Field("publish", description="what a model may know when it predicts")
     rank_metric: str = Field("rmse_log", description="what the leaderboard is sorted by")
     seed: int = Field(42, description="seed of everything random")
+
+    @property
+    def encoders(self) -> dict[Modality, str]:
+        """The encoder of each modality, in the order in which their vectors are fused."""
+        return {
+            "image": self.image_encoder,
+            "text": self.text_encoder,
+            "audio": self.audio_encoder,
+            "video": self.video_encoder,
+        }
+
+    def shown(self) -> dict[str, Any]:
+        """Every setting by name, as JSON holds it, for records; a password within a URL is not in it."""
+        return {name: _without_password(value) for name, value in self.model_dump(mode="json").items()}
+
+
+def _without_password(value: Any) -> Any:
+    """`https://user:secret@host/path` as `https://***@host/path`."""
+    return re.sub(r"(?<=://)[^/@]+@", "***@", value) if isinstance(value, str) else value

@@ -89,10 +89,10 @@ THUMBNAILS = Table(
 
 MEDIA_FILES = Table(
     "media_files",
-    ("video_id", "path"),
+    ("video_id", "captured_at", "path"),
     (
         _VIDEO,
-        instant("captured_at", "when the video was captured that day, first", nullable=False),
+        instant("captured_at", "when the video was first captured that day", nullable=False),
         text("path", "where the film or sound lies on this machine", nullable=False),
         text("content_hash", "SHA-256 of the file", nullable=False),
         whole("size_bytes", "size of the file", "bytes", "identity", nullable=False),

@@ -18,7 +18,7 @@ def test_a_plug_in_lives_in_the_file_of_its_own_name(catalog):
 
 
 def test_every_encoder_says_what_it_reads():
-    assert {entry.modality for entry in ENCODERS.entries.values()} == {"image", "text"}
+    assert {entry.modality for entry in ENCODERS.entries.values()} == {"image", "text", "audio", "video"}
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():

@@ -26,8 +26,10 @@ from vidrank_assets.storage import Storage
 from vidrank_assets.tables import EMBEDDING_MANIFEST, FUSED_MANIFEST
 
 #: The table each modality's items come from.
-_SOURCES: Mapping[ModalityName, str] = {"image": "thumbnails", "text": "snapshots"}
-_CHOSEN: Mapping[ModalityName, str] = {"image": Settings().image_encoder, "text": Settings().text_encoder}
+_SOURCES: Mapping[ModalityName, str] = {
+    "image": "thumbnails", "text": "snapshots", "audio": "media_files", "video": "media_files",
+}  # fmt: skip
+_CHOSEN: Mapping[ModalityName, str] = Settings().encoders
 _FUSED_ROWS_PER_SHARD = 16_384
 
 
@@ -82,7 +84,7 @@ def embed(
         log(f"{encoder.name}: {n_seen} of {pending.height} encoded")
     reasons = embedding.unreadable_by_reason(unreadable)
     n_items = n_done + pending.height
-    embedding.assert_readable(n_seen - n_embedded, n_items=n_items, encoder=encoder.name)
+    embedding.assert_readable(embedding.n_faulty(unreadable), n_items=n_items, encoder=encoder.name)
     return {
         "items": n_items,
         "embedded": n_embedded,
@@ -151,10 +153,7 @@ def fused_embeddings(
         rows, told = _fused(store.open(), context.partition_key, width=config.width)
     for warning in told.pop("warnings", []):
         context.log.warning(warning)
-    present = {
-        f"{name}_present": int(rows[f"{name}_present"].fill_null(0).sum())
-        for name in ("image", "text", "audio", "video")
-    }
+    present = {f"{name}_present": int(rows[f"{name}_present"].fill_null(0).sum()) for name in _SOURCES}
     return dg.MaterializeResult(value=rows, metadata={**told, **present, "preview": table_metadata(rows)})
 
 

@@ -1,6 +1,7 @@
 """Which items have no vector yet, the shards they are encoded in, and what the manifest says of them.
 
-An item is a picture or a title of a video: `video_id`, `content_hash`, `captured_at` and the `item` itself.
+An item is a picture, a title or the path of a media file: `video_id`, `content_hash`, `captured_at` and the `item`
+itself.
 """
 
 import hashlib
@@ -13,11 +14,15 @@ import polars as pl
 from vidrank_assets.catalog import Modality
 from vidrank_assets.errors import TooManyUnreadable
 from vidrank_assets.features.encoders.base import Encoder
+from vidrank_assets.features.encoders.media import NO_PICTURES, NO_SOUND
 from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.tables import EMBEDDING_MANIFEST
 
 #: Above this share of unreadable items, the source or the encoder is at fault and not the items.
 TOLERATED = 0.1
+
+#: A silent film is absent in sound, as a video without a file is; nobody is at fault.
+_LACKING = (NO_SOUND, NO_PICTURES)
 
 _CONTENT = ("video_id", "content_hash")
 _ORDER = ("captured_at", *_CONTENT)
@@ -36,7 +41,14 @@ def titles(snapshots: pl.LazyFrame) -> pl.LazyFrame:
     return first.with_columns(pl.Series("content_hash", hashes, pl.String)).select(*_ORDER, "item").lazy()
 
 
-ITEMS: Mapping[Modality, Callable[[pl.LazyFrame], pl.LazyFrame]] = {"image": pictures, "text": titles}
+def media(files: pl.LazyFrame) -> pl.LazyFrame:
+    """The items of `tables.MEDIA_FILES`: the paths, which the encoders of sound and of film open."""
+    return files.select(*_ORDER, pl.col("path").alias("item"))
+
+
+ITEMS: Mapping[Modality, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
+    "image": pictures, "text": titles, "audio": media, "video": media,
+}  # fmt: skip
 
 
 class Backlog(NamedTuple):
@@ -106,6 +118,11 @@ def unreadable_by_reason(batches_done: Sequence[pl.DataFrame]) -> pl.DataFrame:
     rows = pl.concat([empty, *(batch.select("video_id", "reason") for batch in batches_done)])
     counted = rows.group_by("reason").agg(pl.len().alias("items"), pl.col("video_id").head(5).alias("first_videos"))
     return counted.sort(["items", "reason"], descending=[True, False])
+
+
+def n_faulty(batches_done: Sequence[pl.DataFrame]) -> int:
+    """How many items could not be read, without those that are sound and only lack what the encoder reads."""
+    return sum(batch.filter(~pl.col("reason").is_in(_LACKING)).height for batch in batches_done)
 
 
 def assert_readable(n_unreadable: int, *, n_items: int, encoder: str) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Set
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import polars as pl
@@ -51,7 +51,7 @@ def aligned(chosen: Mapping[Modality, pl.DataFrame]) -> pl.DataFrame:
     videos = whole.group_by("video_id").agg(pl.col("captured_at").min(), pl.col("embedded_at").max().alias("fused_at"))
     if videos.is_empty():
         raise NoRows(
-            f"fusion needs a vector of at least one video; {' and '.join(chosen)} have none. "
+            f"fusion needs a vector of at least one video; {', '.join(chosen)} have none. "
             "Materialize the encoders' assets for the days that were captured."
         )
     for modality, rows in chosen.items():
@@ -156,5 +156,4 @@ def completed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _modalities(rows: pl.DataFrame) -> list[Modality]:
-    known: tuple[Modality, ...] = ("image", "text")
-    return [name for name in known if f"{name}_emb_key" in rows.columns]
+    return [name for name in get_args(Modality) if f"{name}_emb_key" in rows.columns]

@@ -16,6 +16,7 @@ from PIL import Image
 from vidrank_assets.assets import features
 from vidrank_assets.assets.features import FusionConfig, embed, encoder_assets, fused_embeddings, fused_vectors
 from vidrank_assets.assets.io_managers import Tables
+from vidrank_assets.assets.media import media_files
 from vidrank_assets.assets.partitions import by_day
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.catalog import ENCODERS, FUSIONS, Entry
@@ -93,7 +94,7 @@ class Lab:
     def run(self, *chosen, **options):
         """Materialize some assets; the metadata of their last materializations, by the last part of their key."""
         result = dg.materialize(
-            [snapshots, thumbnails, *encoder_assets, fused_embeddings],
+            [snapshots, thumbnails, media_files, *encoder_assets, fused_embeddings],
             selection=list(chosen),
             resources={"store": self.store, "tables": Tables(store=self.store)},
             instance=self.instance,
@@ -310,7 +311,7 @@ def test_with_titles_alone_the_image_block_is_left_out(captured):
 
 
 def test_before_anything_is_embedded_there_is_nothing_to_fuse(captured):
-    with pytest.raises(NoRows, match="image and text have none"):
+    with pytest.raises(NoRows, match="image, text, audio, video have none"):
         captured.fuse()
 
 

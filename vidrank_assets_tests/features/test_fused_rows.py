@@ -78,7 +78,7 @@ def test_a_row_is_as_new_as_its_newest_vector(videos):
 
 
 def test_no_vectors_at_all_are_refused():
-    with pytest.raises(NoRows, match="image and text have none"):
+    with pytest.raises(NoRows, match="image, text have none"):
         fused_rows.aligned({"image": chosen(modality="image"), "text": chosen()})
 
 

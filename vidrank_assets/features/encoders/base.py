@@ -1,18 +1,20 @@
 """What an encoder is: frozen, it turns each item of one modality into one row of numbers."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidrank_assets.catalog import ENCODERS, Modality
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.settings import Settings
 
-#: What is encoded: the bytes of a picture, or a title.
+#: What is encoded: the bytes of a picture, a title, or the path of a media file.
 Item = TypeVar("Item", bytes, str)
+Row = NDArray[np.floating[Any]]
 
 
 class Encoded(NamedTuple):
@@ -24,6 +26,22 @@ class Encoded(NamedTuple):
 
     matrix: Matrix
     unreadable: Mapping[int, str]
+
+
+def one_by_one(items: Sequence[Item], dim: int, row: Callable[[Item], Row | str]) -> Encoded:
+    """Items that are encoded each by itself.
+
+    row: the numbers of an item, (dim,), or the reason why it cannot be read.
+    """
+    matrix: Matrix = np.zeros((len(items), dim), np.float32)
+    unreadable: dict[int, str] = {}
+    for i, item in enumerate(items):
+        found = row(item)
+        if isinstance(found, str):
+            unreadable[i] = found
+        else:
+            matrix[i] = found
+    return Encoded(matrix, unreadable)
 
 
 class Encoder(ABC, Generic[Item]):

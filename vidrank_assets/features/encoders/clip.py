@@ -76,11 +76,12 @@ class Clip(Encoder[bytes]):
             unreadable.update({start + i: reason for i, reason in enumerate(batch) if isinstance(reason, str)})
             pictures = {start + i: picture for i, picture in enumerate(batch) if not isinstance(picture, str)}
             if pictures:
-                matrix[list(pictures)] = self._projected(list(pictures.values()))
+                matrix[list(pictures)] = self.projected(list(pictures.values()))
         return Encoded(matrix, unreadable)
 
-    def _projected(self, pictures: list["Image"]) -> Matrix:
-        pixels = self._processor(images=pictures, return_tensors="pt")["pixel_values"]
+    def projected(self, pictures: Sequence["Image"]) -> Matrix:
+        """The rows of decoded pictures, (n_pictures, dim)."""
+        pixels = self._processor(images=list(pictures), return_tensors="pt")["pixel_values"]
         with inference(self._on):
             rows = self._model(pixels.to(self._on.device, self._model.dtype)).image_embeds
         projected: Matrix = rows.float().cpu().numpy()

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrank_assets.catalog import Modality
-from vidrank_assets.features.encoders.base import Encoded, Encoder
+from vidrank_assets.features.encoders.base import Encoded, Encoder, one_by_one
 from vidrank_assets.features.encoders.pictures import decoded
-from vidrank_assets.features.vectors import Matrix
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,11 +16,14 @@ if TYPE_CHECKING:
 _Plane = NDArray[np.float64]
 
 #: Every thumbnail is brought to this width and height; 16:9 as YouTube shows it.
-_SIZE = (64, 36)
+SIZE = (64, 36)
 _COLOUR_CELLS = (8, 4)
 _EDGE_CELLS = (4, 2)
 _HUES, _LEVELS, _DIRECTIONS = 12, 8, 4
 _WHOLE = 8
+_CELLS, _BLOCKS = _COLOUR_CELLS[0] * _COLOUR_CELLS[1], _EDGE_CELLS[0] * _EDGE_CELLS[1]
+#: The width of `statistics`.
+DIM = 4 * _CELLS + _DIRECTIONS * _BLOCKS + _HUES + 2 * _LEVELS + _WHOLE
 #: A difference of neighbouring luma above this is an edge.
 _EDGE = 0.1
 
@@ -38,26 +40,23 @@ class ThumbnailStatistics(Encoder[bytes]):
 
     def __init__(self) -> None:
         self.revision = "1"
-        cells, blocks = np.prod(_COLOUR_CELLS), np.prod(_EDGE_CELLS)
-        self.dim = int(4 * cells + _DIRECTIONS * blocks + _HUES + 2 * _LEVELS + _WHOLE)
+        self.dim = DIM
 
     def _encode(self, items: Sequence[bytes]) -> Encoded:
-        matrix: Matrix = np.zeros((len(items), self.dim), np.float32)
-        unreadable: dict[int, str] = {}
-        for i, content in enumerate(items):
-            picture = decoded(content, at_least=_SIZE)
-            if isinstance(picture, str):
-                unreadable[i] = picture
-            else:
-                matrix[i] = _statistics(picture)
-        return Encoded(matrix, unreadable)
+        return one_by_one(items, self.dim, _row)
 
 
-def _statistics(picture: "Image") -> NDArray[np.float64]:
+def _row(content: bytes) -> NDArray[np.float64] | str:
+    picture = decoded(content, at_least=SIZE)
+    return picture if isinstance(picture, str) else statistics(picture)
+
+
+def statistics(picture: "Image") -> NDArray[np.float64]:
+    """The numbers of one picture in RGB, (196,)."""
     from PIL import Image
 
     aspect = np.log2(picture.width / picture.height * 9 / 16)
-    small = picture.resize(_SIZE, Image.Resampling.BOX)
+    small = picture.resize(SIZE, Image.Resampling.BOX)
     red, green, blue = np.asarray(small, np.float64).transpose(2, 0, 1) / 255
     hue, saturation, _ = np.asarray(small.convert("HSV"), np.float64).transpose(2, 0, 1) / 255
     luma = 0.299 * red + 0.587 * green + 0.114 * blue

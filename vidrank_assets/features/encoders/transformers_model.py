@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from vidrank_assets.errors import EncoderUnavailable
+from vidrank_assets.features.vectors import Matrix
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ def require_packages() -> None:
         import transformers  # noqa: F401
     except ImportError as absent:
         raise EncoderUnavailable(
-            f"the clip and minilm encoders need torch and transformers; {absent.name} is not installed. "
+            f"the encoders that run a model need torch and transformers; {absent.name} is not installed. "
             "Install them: pip install 'vidrank-assets[encoders]'."
         ) from None
 
@@ -140,6 +143,12 @@ def inference(on: Precision) -> Iterator[None]:
 
     with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=on.numbers == "bf16-autocast"):
         yield
+
+
+def mean_direction(rows: Matrix) -> Matrix:
+    """The mean of the rows at unit length: (n, d) to (d,)."""
+    mean: Matrix = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).mean(axis=0)
+    return mean
 
 
 def _unavailable(model: str, setting: str, found: str) -> EncoderUnavailable:

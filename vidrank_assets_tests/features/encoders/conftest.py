@@ -1,5 +1,6 @@
-"""Pictures, titles, and tiny models with the files that real ones have."""
+"""Pictures, titles, films, and tiny models with the files that real ones have."""
 
+from fractions import Fraction
 from io import BytesIO
 
 import numpy as np
@@ -20,6 +21,14 @@ TITLES = [
 ]
 
 
+FPS, RATE = 10, 16_000
+#: The audio half of a CLAP model, small.
+CLAP_AUDIO = {
+    "spec_size": 128, "window_size": 4, "hidden_size": 32, "patch_embeds_hidden_size": 8, "depths": [1, 1, 1],
+    "num_attention_heads": [2, 2, 2], "num_hidden_layers": 3, "num_mel_bins": 32,
+}  # fmt: skip
+
+
 def picture(seed: int, *, kind: str = "JPEG", size: tuple[int, int] = (160, 90)) -> bytes:
     """A picture of coloured blocks, other blocks for another seed."""
     blocks = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
@@ -29,6 +38,47 @@ def picture(seed: int, *, kind: str = "JPEG", size: tuple[int, int] = (160, 90))
 
 
 ITEMS = {"image": [picture(seed, size=(160 - 8 * seed, 90)) for seed in range(7)], "text": TITLES}
+
+
+def film(path, seed=0, *, seconds=2.0, video="mpeg4", audio="aac", **options):
+    """A media file: blocks that darken from frame to frame, and a tone; another seed has others. Returns its path.
+
+    options: size and keyframes (how many frames from one to the next) of the pictures, and those of the container.
+    """
+    import av
+
+    blocks = np.random.default_rng(seed).integers(64, 256, (3, 4, 3), dtype=np.uint8)
+    size, keyframes = options.pop("size", (64, 48)), str(options.pop("keyframes", 12))
+    with av.open(str(path), "w", options=options) as container:
+        pictures = container.add_stream(video, rate=FPS, options={"g": keyframes}) if video else None
+        sound = container.add_stream(audio, rate=RATE, layout="mono") if audio else None
+        if pictures is not None:
+            pictures.width, pictures.height = size
+            pictures.pix_fmt = "yuv420p"
+            for at in np.linspace(1, 0.2, round(seconds * FPS)):
+                image = Image.fromarray((blocks * at).astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+                container.mux(pictures.encode(av.VideoFrame.from_image(image)))
+            container.mux(pictures.encode())
+        if sound is not None:
+            wave = tone(300 * (seed + 1), seconds)
+            for start in range(0, len(wave), 1024):
+                frame = av.AudioFrame.from_ndarray(wave[None, start : start + 1024], format="fltp", layout="mono")
+                frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+                container.mux(sound.encode(frame))
+            container.mux(sound.encode())
+    return str(path)
+
+
+def tone(hertz, seconds):
+    """A sine at half of full scale."""
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory):
+    """Seven films of two seconds, with sound, in several containers."""
+    folder = tmp_path_factory.mktemp("films")
+    return [film(folder / f"{seed}.{'mkv' if seed % 2 else 'mp4'}", seed) for seed in range(7)]
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +116,27 @@ def tiny_minilm(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_clap(tmp_path_factory):
+    """A folder with a whole CLAP model of random weights and its feature extractor."""
+    import torch
+    from transformers import ClapAudioConfig, ClapConfig, ClapFeatureExtractor, ClapModel, ClapTextConfig
+
+    folder = tmp_path_factory.mktemp("tiny-clap")
+    shape = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = ClapTextConfig(**shape, vocab_size=99, max_position_embeddings=16)
+    torch.manual_seed(0)
+    ClapModel(
+        ClapConfig(text_config=text, audio_config=ClapAudioConfig(**CLAP_AUDIO), projection_dim=24)
+    ).save_pretrained(folder)
+    ClapFeatureExtractor(feature_size=32, max_length_s=1, truncation="rand_trunc").save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
-def tiny_settings(tiny_clip, tiny_minilm):
+def tiny_settings(tiny_clip, tiny_minilm, tiny_clap):
     """Settings that name the tiny models."""
-    return Settings(clip_model=str(tiny_clip), minilm_model=str(tiny_minilm))
+    return Settings(clip_model=str(tiny_clip), minilm_model=str(tiny_minilm), clap_model=str(tiny_clap))
 
 
 @pytest.fixture
@@ -79,6 +146,6 @@ def built(tiny_settings):
 
 
 @pytest.fixture
-def items_by_modality():
+def items_by_modality(films):
     """Seven readable items of each modality, all different."""
-    return ITEMS
+    return {**ITEMS, "audio": films, "video": films}

@@ -1,5 +1,7 @@
 """The contract that every encoder of the catalog keeps."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,8 @@ from vidrank_assets.errors import InvalidInput, UnknownName
 from vidrank_assets.features.encoders.base import Encoded, Encoder, load_encoder
 from vidrank_assets.settings import Settings
 
-BROKEN = {"image": b"this is no picture", "text": "   "}
+NO_MEDIA = str(Path(__file__))
+BROKEN = {"image": b"this is no picture", "text": "   ", "audio": NO_MEDIA, "video": NO_MEDIA}
 
 
 @pytest.fixture(params=ENCODERS.entries)
