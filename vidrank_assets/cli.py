@@ -1,10 +1,12 @@
-"""`vidrank demo · import · import-fused · backfill · leaderboard`: thin commands over the jobs."""
+"""`vidrank demo · import · backfill · leaderboard · runs · show · …`: thin commands over the jobs."""
 
+import json
 from collections.abc import Callable
 from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, cast
 
+import polars as pl
 import typer
 from pydantic import ValidationError
 from rich.box import SIMPLE_HEAD
@@ -53,6 +55,7 @@ def _command(act: Callable[P, None]) -> Callable[P, None]:
 @_command
 def demo() -> None:
     """Run the whole graph on the synthetic sample world: four horizons, the concat strategy."""
+    from vidrank_assets import recorded
     from vidrank_assets.runs import chosen_cells, runner
 
     _console.print("[bold]vidrank[/bold] on the [bold]synthetic[/bold] sample world\n")
@@ -60,8 +63,11 @@ def demo() -> None:
     with runner(_report) as runs:
         runs.capture(sample, {})
         horizons, _ = chosen_cells(None, None)
-        runs.backfill(horizons, ["concat"])
+        run_id = runs.backfill(horizons, ["concat"])
     leaderboard(strategy="concat")
+    for folder in recorded.cells_of(run_id):
+        _report(f"report: {recorded.uri(folder)}/report.html")
+    _report(f"all side by side: {recorded.uri(f'models/snapshots/run_id={run_id}/comparison/comparison.html')}")
     _console.print("Look next: [bold]make ui[/bold], then http://127.0.0.1:3000 → Assets → leaderboard")
 
 
@@ -97,24 +103,75 @@ def import_fused(
 
 @_command
 def backfill(horizon: Horizon = None, strategy: Strategy = None) -> None:
-    """Refresh, fuse and train, for one horizon or all and one strategy or all; no daemon is needed."""
+    """Refresh, fuse, train and compare, for one horizon or all and one strategy or all; no daemon is needed."""
     from vidrank_assets.runs import chosen_cells, runner
 
     horizons, strategies = chosen_cells(horizon, strategy)
     with runner(_report) as runs:
-        runs.backfill(horizons, strategies)
+        run_id = runs.backfill(horizons, strategies)
     leaderboard(horizon=horizon, strategy=strategy)
+    _report(f"recorded as run {run_id}: vidrank show {run_id}")
 
 
 @_command
-def leaderboard(horizon: Horizon = None, strategy: Strategy = None) -> None:
-    """Print the leaderboards that were made."""
-    from vidrank_assets.runs import chosen_cells, leaderboards
+def leaderboard(
+    horizon: Horizon = None,
+    strategy: Strategy = None,
+    as_json: Annotated[bool, typer.Option("--json", help="every column, as JSON")] = False,
+) -> None:
+    """Print the latest leaderboards."""
+    from vidrank_assets import recorded
+    from vidrank_assets.runs import chosen_cells
+    from vidrank_assets.selection.leaderboard import printed, titled
 
-    for title, rows in leaderboards(*chosen_cells(horizon, strategy)):
-        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-        for name, dtype in rows.schema.items():
-            table.add_column(name, justify="right" if dtype.is_numeric() else "left", no_wrap=True)
-        for row in rows.iter_rows():
-            table.add_row(*("" if value is None else str(value) for value in row))
-        _console.print(table)
+    tables = recorded.leaderboards(*chosen_cells(horizon, strategy))
+    if as_json:
+        typer.echo(json.dumps([row for table in tables for row in table.to_dicts()], indent=1))
+        return
+    for table in tables:
+        _print(printed(table), titled(table))
+
+
+@_command
+def runs() -> None:
+    """List the runs that were recorded, newest first."""
+    from vidrank_assets import recorded
+
+    _print(recorded.runs(), "Recorded runs")
+
+
+@_command
+def show(run_id: Annotated[str, typer.Argument(help="as vidrank runs lists it")]) -> None:
+    """Print the leaderboards of a recorded run, what it was made with, and where its reports are."""
+    from vidrank_assets import recorded
+    from vidrank_assets.selection.leaderboard import printed, titled
+
+    for folder in recorded.cells_of(run_id):
+        with recorded.opened(folder) as snapshot:
+            _print(printed(snapshot.leaderboard), titled(snapshot.leaderboard))
+            versions = ", ".join(f"{name} {found}" for name, found in snapshot.config["packages"].items())
+            _report(f"made {snapshot.made_at:%Y-%m-%d %H:%M} UTC at {snapshot.config['git_sha']} with {versions}")
+            _report(f"folder: {recorded.uri(folder)}\n")
+
+
+@_command
+def retrain_run(run_id: Annotated[str, typer.Argument(help="as vidrank runs lists it")]) -> None:
+    """Train a recorded run again, as its folder says, and tell whether the same numbers come out."""
+    from vidrank_assets.runs import runner
+
+    with runner(_report) as runs:
+        differing = runs.retrain(run_id)
+    if differing.is_empty():
+        _report(f"Run {run_id} was made again: every number is the same to the last digit.")
+        return
+    _print(differing, f"{differing.height} numbers of run {run_id} came out otherwise")
+    raise typer.Exit(1)
+
+
+def _print(rows: pl.DataFrame, title: str) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for name, dtype in rows.schema.items():
+        table.add_column(name, justify="right" if dtype.is_numeric() else "left", no_wrap=True)
+    for row in rows.iter_rows():
+        table.add_row(*("" if value is None else str(value) for value in row))
+    _console.print(table)

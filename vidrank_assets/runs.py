@@ -10,18 +10,21 @@ from pathlib import Path
 from socket import gethostname
 from time import monotonic
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import polars as pl
 import psutil
 
-from vidrank_assets.assets.resources import store_resource
+from vidrank_assets import recorded
+from vidrank_assets.assets.models import data_versions, run_config
+from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
-from vidrank_assets.errors import ArtifactMissing, InvalidInput, VidrankError
+from vidrank_assets.errors import InvalidInput, VidrankError
 from vidrank_assets.horizons import HORIZONS
-from vidrank_assets.selection.leaderboard import printed, titled
+from vidrank_assets.selection.run_record import differing_numbers
 from vidrank_assets.settings import Settings
 
 _CAPTURE_OPS = ("captured_videos", "channel_snapshots", "thumbnails")
@@ -50,32 +53,60 @@ class Runner:
             self._run("capture_day", f"{first} … {last}", tags=tags, ops=dict.fromkeys(_CAPTURE_OPS, config))
         return len(days)
 
-    def backfill(self, horizons: Sequence[str], strategies: Sequence[str]) -> None:
-        """Fuse some strategies, refresh some horizons, and train every family on each pair of them.
+    def backfill(self, horizons: Sequence[str], strategies: Sequence[str]) -> str:
+        """Fuse some strategies, refresh some horizons, train every family on each pair of them, and compare them all.
 
-        A horizon that cannot be learned yet stops no other: the rest is made, and then its fault is raised.
+        Returns the run id that all of it shares. A horizon that cannot be learned yet stops no other: the rest is made,
+        and then its fault is raised.
         """
+        run_id = _new_run_id()
         for strategy in strategies:
             self.fuse(strategy)
-        faults = [fault for horizon in horizons if (fault := self._horizon(horizon, strategies))]
+        faults = [fault for horizon in horizons if (fault := self._horizon(horizon, strategies, run_id))]
+        if len(faults) < len(horizons):
+            self._run("compare", "all leaderboards", tags={BACKFILL: run_id})
         if faults:
             raise faults[0]
+        return run_id
 
-    def _horizon(self, horizon: str, strategies: Sequence[str]) -> VidrankError | None:
+    def _horizon(self, horizon: str, strategies: Sequence[str], run_id: str) -> VidrankError | None:
         try:
             self._run("refresh_targets", horizon, partition_key=horizon)
             for strategy in strategies:
-                cell = dg.MultiPartitionKey({"strategy": strategy, "horizon": horizon})
-                self._run("train_suite", f"{strategy} × {horizon}", partition_key=cell)
+                self.train(strategy, horizon, run_id=run_id)
         except VidrankError as fault:
             self.report(f"{horizon} was left out: {fault}")
             return fault
         return None
 
+    def train(self, strategy: str, horizon: str, *, run_id: str, ops: Mapping[str, Any] | None = None) -> None:
+        """Train every family on one cell, with the configuration of its steps where it is not the usual one."""
+        cell = dg.MultiPartitionKey({"strategy": strategy, "horizon": horizon})
+        self._run("train_suite", f"{strategy} × {horizon}", partition_key=cell, tags={BACKFILL: run_id}, ops=ops)
+
     def fuse(self, strategy: str, *, foreign_manifest: Path | None = None) -> None:
         """Fuse one strategy, or take the fused vectors that another system wrote."""
         config = {"foreign_manifest": str(foreign_manifest.resolve())} if foreign_manifest else {}
         self._run("fuse", strategy, partition_key=strategy, ops={"fused_embeddings": {"config": config}})
+
+    def retrain(self, run_id: str) -> pl.DataFrame:
+        """Train the cells of a recorded run again, as its folders say, as a new run.
+
+        Returns the numbers that came out otherwise, `run_record.differing_numbers`; none when the run was made again.
+        Raises ArtifactMissing: no such run was recorded. InvalidInput: it learned from other tables than those stored.
+        """
+        again, differing = _new_run_id(), []
+        for folder in recorded.cells_of(run_id):
+            with recorded.opened(folder) as before:
+                strategy, horizon = (
+                    before.config["cell"]["fusion_strategy"],
+                    f"{before.config['cell']['horizon_days']}d",
+                )
+                _refuse_other_inputs(self.instance, before.config, strategy=strategy, horizon=horizon)
+                self.train(strategy, horizon, run_id=again, ops=run_config(before.config))
+                with recorded.opened(folder.replace(f"run_id={run_id}", f"run_id={again}")) as after:
+                    differing.append(differing_numbers(before.leaderboard, after.leaderboard))
+        return pl.concat(differing)
 
     def _run(
         self,
@@ -87,31 +118,39 @@ class Runner:
         **options: Any,
     ) -> None:
         started = monotonic()
-        _loaded().resolve_job_def(job).execute_in_process(
-            instance=self.instance,
-            run_config={**_QUIET, "ops": dict(ops or {})},
-            tags={_PROCESS: _name_of(psutil.Process()), **(tags or {})},
-            **options,
-        )
+        try:
+            _loaded().resolve_job_def(job).execute_in_process(
+                instance=self.instance,
+                run_config={**_QUIET, "ops": dict(ops or {})},
+                tags={_PROCESS: _name_of(psutil.Process()), **(tags or {})},
+                **options,
+            )
+        except dg.Failure as failure:
+            raise failure.__cause__ if isinstance(failure.__cause__, VidrankError) else failure from None
         self.report(f"{job:<16} {what:<26} {monotonic() - started:6.1f} s")
 
 
-def leaderboards(horizons: Sequence[str], strategies: Sequence[str]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The leaderboards that were made, for people, each with a line that says of what it is.
-
-    Raises ArtifactMissing: there is none for these horizons and strategies.
-    """
-    store = store_resource(Settings()).open()
-    cells = [f"leaderboard/strategy={strategy}/horizon={horizon}" for strategy in strategies for horizon in horizons]
-    there = [f"{cell}/data.parquet" for cell in cells if store.exists(f"{cell}/data.parquet")]
-    if not there:
-        raise ArtifactMissing(
-            f"a leaderboard must be made before it is shown; {store.uri('leaderboard')} has none of "
-            f"{', '.join(horizons)} with {', '.join(strategies)}. Run vidrank backfill, or materialize it in the UI."
+def _refuse_other_inputs(
+    instance: dg.DagsterInstance, config: Mapping[str, Any], *, strategy: str, horizon: str
+) -> None:
+    """Raises InvalidInput: the settings or the tables are not those that the run was made with."""
+    now = Settings().information_set
+    if config["cell"]["information_set"] != now:
+        raise InvalidInput(
+            f"a run is made again with its own information set, {config['cell']['information_set']}; it is {now} here. "
+            f"Set VIDRANK_INFORMATION_SET={config['cell']['information_set']}."
         )
-    for key in there:
-        table = store.read_table(key)
-        yield titled(table), printed(table)
+    stored = data_versions(instance, strategy=strategy, horizon=horizon)
+    versions = [made["data_versions"] for made in config["families"].values()]
+    if changed := sorted({name for each in versions for name in each if each[name] != stored.get(name)}):
+        raise InvalidInput(
+            f"a run is made again from the tables that it read; of {strategy} × {horizon}, {', '.join(changed)} "
+            "were materialized with other content since. Restore the store of that time, or train a new run."
+        )
+
+
+def _new_run_id() -> str:
+    return uuid4().hex[:12]
 
 
 @cache

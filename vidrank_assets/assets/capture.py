@@ -13,6 +13,7 @@ import polars as pl
 from pydantic import Field
 
 from vidrank_assets.assets.checks import conforming, schema_check
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
@@ -97,7 +98,9 @@ def _keep_apart(store: FolderStore, config: CaptureConfig) -> None:
     backfill_policy=ONE_RUN,
     pool=_POOL,
     check_specs=[schema_check(SNAPSHOTS)],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def captured_videos(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
 ) -> Iterator[dg.MaterializeResult[Any]]:
@@ -127,7 +130,9 @@ def captured_videos(
     pool=_POOL,
     io_manager_key="tables",
     check_specs=[schema_check(CHANNEL_SNAPSHOTS)],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def channel_snapshots(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
 ) -> Iterator[dg.MaterializeResult[Any]]:
@@ -150,7 +155,9 @@ def channel_snapshots(
     pool=_POOL,
     io_manager_key="tables",
     check_specs=[schema_check(THUMBNAILS)],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def thumbnails(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
 ) -> Iterator[dg.MaterializeResult[Any]]:

@@ -8,6 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from vidrank_assets.assets.checks import LABEL_COVERAGE, conforming, label_coverage, schema_check
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_horizon
 from vidrank_assets.capture.inclusion import PRESETS
@@ -37,7 +38,9 @@ class TargetsConfig(dg.Config):
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY},
     check_specs=[schema_check(HORIZON_TARGETS), LABEL_COVERAGE],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def horizon_targets(
     context: dg.AssetExecutionContext, config: TargetsConfig, snapshots: pl.LazyFrame
 ) -> Iterator[dg.MaterializeResult[pl.DataFrame]]:
@@ -73,7 +76,9 @@ class SplitConfig(dg.Config):
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
     check_specs=[schema_check(SPLIT_MANIFEST)],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def split_manifest(
     context: dg.AssetExecutionContext,
     config: SplitConfig,

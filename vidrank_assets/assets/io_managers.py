@@ -10,18 +10,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, Self
-from uuid import uuid4
 
 import dagster as dg
 import polars as pl
 
+from vidrank_assets.assets.faults import faults_are_final
 from vidrank_assets.assets.partitions import folder_of
 from vidrank_assets.assets.resources import FolderStore
-from vidrank_assets.errors import ArtifactMissing
-from vidrank_assets.storage import Storage, Stored
+from vidrank_assets.assets.run_id import run_id_of
+from vidrank_assets.errors import AlreadyStored, ArtifactMissing
+from vidrank_assets.files import Stored
+from vidrank_assets.storage import Storage
 from vidrank_assets.tables import TABLES
 
 _UNPARTITIONED = ""
+_CONFIG = "config_used.json"
 
 
 class Tables(dg.ConfigurableIOManager):
@@ -35,12 +38,14 @@ class Tables(dg.ConfigurableIOManager):
 
     store: dg.ResourceDependency[FolderStore]
 
+    @faults_are_final
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store the partition, or each of several, and say what was stored."""
         store = self.store.open()
         frames = obj if isinstance(obj, Mapping) else {_one_partition(context): obj}
         _record(context, {partition: _write(store, context, partition, frame) for partition, frame in frames.items()})
 
+    @faults_are_final
     def load_input(self, context: dg.InputContext) -> Any:
         """Read the partitions that are asked for, each compared with what was recorded of it.
 
@@ -53,8 +58,8 @@ class Tables(dg.ConfigurableIOManager):
         if not found and not optional:
             raise _never_materialized(context, len(wanted))
         table = TABLES[context.asset_key.path[-1]] if not found else None
-        recorded = _recorded(context, list(found))
-        sums = {key: recorded.get(partition, {}).get("sha256") for partition, key in found.items()}
+        materialized = latest_metadata(context.instance, context.asset_key, list(found))
+        sums = {key: materialized.get(partition, {}).get("sha256") for partition, key in found.items()}
         return _as_annotated(table.empty().lazy() if table else store.scan_tables(sums), context)
 
 
@@ -68,29 +73,52 @@ class _SavedAsFolder(Protocol):
 
 
 class Artifacts(dg.ConfigurableIOManager):
-    """Folders of files, each written once, below `<asset>/<partition>/`; a read follows the asset's own reference."""
+    """The folders of runs, each written once: `models/snapshots/run_id=<run>/[model=<family>/]<partition>/`.
+
+    A read follows the asset's own reference, never the newest folder.
+    """
 
     store: dg.ResourceDependency[FolderStore]
 
+    @faults_are_final
     def handle_output(self, context: dg.OutputContext, obj: _SavedAsFolder) -> None:
-        """Have the value save itself, and store the folder under a name of its own."""
-        store, partition = self.store.open(), _one_partition(context)
+        """Have the value save itself, and store the folder.
+
+        Raises AlreadyStored: the run has stored something else there. What the same run stored there of the same
+        configuration and data, before it was killed and could say so, is taken for it.
+        """
+        store, key = self.store.open(), _run_folder(context)
         with TemporaryDirectory() as local:
             obj.save(Path(local))
-            stored = store.write_artifact(f"{_folder(context, partition)}/{uuid4().hex[:16]}", Path(local))
+            try:
+                stored = store.write_artifact(key, Path(local))
+            except AlreadyStored:
+                stored = store.stored_artifact(key)
+                if store.read(f"{key}/{_CONFIG}") != Path(local, _CONFIG).read_bytes():
+                    raise
+        partition = _one_partition(context)
         _record(context, {partition: {**_described(store, stored), "artifact": stored.key}})
 
+    @faults_are_final
     def load_input(self, context: dg.InputContext) -> Any:
         """The value that the latest materialization refers to, after every file of it was checked.
 
         Raises ArtifactMissing: it was never materialized. ChecksumMismatch: a file of it was changed.
         """
         (partition,) = _keys(context)
-        recorded = _recorded(context, [partition]).get(partition, {})
-        if "artifact" not in recorded:
+        latest = latest_metadata(context.instance, context.asset_key, [partition]).get(partition, {})
+        if "artifact" not in latest:
             raise _never_materialized(context, 1)
-        with self.store.open().open_artifact(recorded["artifact"], sha256=recorded["sha256"]) as folder:
+        with self.store.open().open_artifact(latest["artifact"], sha256=latest["sha256"]) as folder:
             return context.dagster_type.typing_type.load(folder)
+
+
+def _run_folder(context: dg.OutputContext) -> str:
+    """Where a run keeps what it made: all families of a cell, or one of them."""
+    family = [f"model={context.asset_key.path[-1]}"] if context.asset_key.path[0] == "models" else []
+    run = f"run_id={run_id_of(context.step_context.dagster_run)}"
+    partition = folder_of(context.asset_partitions_def, _one_partition(context))
+    return "/".join(["models/snapshots", run, *family, partition])
 
 
 def _write(store: Storage, context: dg.OutputContext, partition: str, frame: Any) -> dict[str, Any]:
@@ -132,14 +160,16 @@ def _keys(context: dg.InputContext) -> dict[str, str]:
     return {partition: f"{_folder(context, partition)}/data.parquet" for partition in partitions}
 
 
-def _recorded(context: dg.InputContext, partitions: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The metadata of the latest materialization of each partition."""
+def latest_metadata(
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, partitions: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The metadata of the latest materialization of each partition that has one."""
     named = [partition for partition in partitions if partition != _UNPARTITIONED]
-    of_these = dg.AssetRecordsFilter(asset_key=context.asset_key, asset_partitions=named or None)
+    of_these = dg.AssetRecordsFilter(asset_key=asset_key, asset_partitions=named or None)
     latest: dict[str, dict[str, Any]] = {}
     cursor = None
     while len(latest) < len(partitions):
-        page = context.instance.fetch_materializations(of_these, limit=max(100, len(partitions)), cursor=cursor)
+        page = instance.fetch_materializations(of_these, limit=max(100, len(partitions)), cursor=cursor)
         for record in page.records:
             metadata = record.asset_materialization.metadata if record.asset_materialization else {}
             latest.setdefault(record.partition_key or _UNPARTITIONED, {k: v.value for k, v in metadata.items()})

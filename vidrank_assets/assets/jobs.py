@@ -1,18 +1,21 @@
-"""One job for each level of partitions, the daily schedule, and the refresh that follows a capture."""
-
-from collections.abc import Iterator
+"""One job for each level of partitions."""
 
 import dagster as dg
 
-from vidrank_assets.catalog import FUSIONS
-from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.settings import Settings
 
-_CHOSEN = (Settings().image_encoder, Settings().text_encoder)
+
+def captured_daily(settings: Settings) -> dg.AssetSelection:
+    """The captures and the chosen encoders; of sound and film only where there is a folder of them."""
+    without = () if settings.media else ("audio", "video")
+    chosen = [["embeddings", name] for modality, name in settings.encoders.items() if modality not in without]
+    selected = dg.AssetSelection.groups("capture") | dg.AssetSelection.assets(*chosen)
+    return selected if settings.media else selected - dg.AssetSelection.assets("media_files")
+
 
 capture_day = dg.define_asset_job(
     "capture_day",
-    dg.AssetSelection.groups("capture") | dg.AssetSelection.assets(*(["embeddings", name] for name in _CHOSEN)),
+    captured_daily(Settings()),
     description="One day's captures, and the vectors of what is new in them.",
 )
 refresh_targets = dg.define_asset_job(
@@ -27,31 +30,18 @@ fuse = dg.define_asset_job(
 )
 train_suite = dg.define_asset_job(
     "train_suite",
-    dg.AssetSelection.groups("models", "selection"),
-    description="Every family on one strategy and horizon, and the leaderboard over them.",
+    dg.AssetSelection.groups("models") | dg.AssetSelection.assets("leaderboard", "slice_metrics", "model_snapshot"),
+    description="Every family on one strategy and horizon, the leaderboard over them, and the record of the run.",
+)
+ablate = dg.define_asset_job(
+    "ablate",
+    dg.AssetSelection.assets("modality_ablation"),
+    description="What each family loses when it is fitted without one of the modalities.",
+)
+compare = dg.define_asset_job(
+    "compare",
+    dg.AssetSelection.assets("comparison"),
+    description="All leaderboards that were ever made, side by side.",
 )
 
-JOBS = (capture_day, refresh_targets, fuse, train_suite)
-
-#: The one switch: turn it on, and each day is captured once, and what depends on captures is refreshed after it.
-daily_capture = dg.build_schedule_from_partitioned_job(
-    capture_day, name="daily_capture", hour_of_day=5, description="Captures the day at 05:00 UTC."
-)
-
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[capture_day],
-    request_jobs=[refresh_targets, fuse],
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    minimum_interval_seconds=30,
-)
-def refresh_after_capture(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
-    """Brings labels, features, splits and fused vectors up to date when a scheduled capture has succeeded."""
-    if "dagster/schedule_name" not in context.dagster_run.tags:
-        return
-    run_id = context.dagster_run.run_id
-    for horizon in HORIZONS:
-        yield dg.RunRequest(f"{run_id}-{horizon}", job_name="refresh_targets", partition_key=horizon)
-    for strategy in FUSIONS.entries:
-        yield dg.RunRequest(f"{run_id}-{strategy}", job_name="fuse", partition_key=strategy)
+JOBS = (capture_day, refresh_targets, fuse, train_suite, ablate, compare)

@@ -1,18 +1,32 @@
-"""One asset for every model family in the catalog, on every pair of a fusion strategy and a horizon."""
+"""Every model family of the catalog as an asset, on every pair of a fusion strategy and a horizon.
 
+The baselines are cheap: one step joins the rows once and fits them all. Every other family is a step of its own, which
+is retried, configured and materialized by itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from vidrank_assets.assets.compute import PLACEMENTS
-from vidrank_assets.assets.features import fused_vectors
+from vidrank_assets.assets.family_config import chosen, step_config
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
+from vidrank_assets.assets.io_managers import latest_metadata
 from vidrank_assets.assets.metadata import OWNER
 from vidrank_assets.assets.partitions import by_strategy_and_horizon
 from vidrank_assets.assets.resources import FolderStore
+from vidrank_assets.assets.run_id import run_id_of
+from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.horizons import HORIZONS
+from vidrank_assets.models.base import load_family
 from vidrank_assets.selection.evaluation import Trial, trial
+from vidrank_assets.selection.leaderboard import leaderboard, slice_metrics
+from vidrank_assets.selection.model_snapshot import ModelSnapshot
+from vidrank_assets.selection.run_record import config_used, data_summary
 from vidrank_assets.selection.task import Cell, LaterSides, Task, task
 from vidrank_assets.settings import Settings
 from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
@@ -21,53 +35,99 @@ from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
 SUITE = tuple(
     name for name, entry in FAMILIES.entries.items() if entry.needs in ("publish", Settings().information_set)
 )
+BASELINES = tuple(name for name in SUITE if FAMILIES.entries[name].origin == "baseline")
+
+_OF_HORIZON = ("horizon_targets", "metadata_features", "paired_features", "split_manifest")
 
 
-class FamilyConfig(dg.Config):
-    """What may be set for every family."""
+def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
+    """The step that fits some families on train, and has each predict val, test and their pairs."""
+    placement = PLACEMENTS["gpu" if any(FAMILIES.entries[name].device == "gpu" for name in families) else "cpu"]
+    Config = step_config(step, families)
 
-    seed: int = Settings().seed
-
-
-def family_asset(family: str) -> dg.AssetsDefinition:
-    """The asset that fits one family on train, and predicts val, test and their pairs."""
-    entry = FAMILIES.entries[family]
-    placement = PLACEMENTS[entry.device]
-
-    @dg.asset(
-        name=family,
-        key_prefix="models",
-        group_name="models",
-        description=entry.summary,
-        kinds={"baseline" if entry.origin == "baseline" else "model"},
-        owners=[OWNER],
+    @dg.multi_asset(
+        name=step,
+        outs={family: _out(family) for family in families},
+        can_subset=True,
         partitions_def=by_strategy_and_horizon,
-        io_manager_key="artifacts",
         pool=placement.pool,
-        op_tags=placement.op_tags,
+        op_tags=dict(placement.op_tags),
+        retry_policy=RETRIES,
     )
+    @faults_are_final
     def fitted(
         context: dg.AssetExecutionContext,
-        config: FamilyConfig,
+        config: Config,  # type: ignore[valid-type]
         fused_embeddings: pl.DataFrame,
         metadata_features: pl.DataFrame,
         paired_features: pl.DataFrame,
         horizon_targets: pl.DataFrame,
         split_manifest: pl.DataFrame,
         store: dg.ResourceParam[FolderStore],
-    ) -> dg.MaterializeResult[Trial]:
+    ) -> Iterator[dg.MaterializeResult[ModelSnapshot]]:
+        asked = [name for name in families if dg.AssetKey(["models", name]) in context.selected_asset_keys]
+        unfused = any(load_family(name).reads_modalities for name in asked)
         work = task(
             _cell(context, horizon_targets),
             metadata_features,
-            fused_vectors(store.open(), fused_embeddings),
+            fused_vectors(store.open(), fused_embeddings, unfused=unfused),
             split_manifest=split_manifest,
             horizon_targets=horizon_targets,
             later_sides=_later_sides(paired_features),
         )
-        made = trial(work, family, seed=config.seed)
-        return dg.MaterializeResult(value=made, metadata=_figures(made, work))
+        keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
+        versions, data = data_versions(context.instance, **keys), data_summary(work, horizon_targets)
+        for name in asked:
+            settings = dict(chosen(config, families)[name])
+            made = trial(work, name, seed=settings.pop("seed"), parameters=settings)
+            yield dg.MaterializeResult(
+                asset_key=["models", name],
+                value=ModelSnapshot(
+                    trials=[made],
+                    leaderboard=leaderboard([made], [name], run_id=run_id_of(context.run)),
+                    slice_metrics=slice_metrics([made], run_id=run_id_of(context.run)),
+                    split_manifest=split_manifest,
+                    config=config_used(work, [made], data_versions=versions),
+                    data=data,
+                    made_at=datetime.now(UTC),
+                ),
+                metadata=_figures(made, work),
+            )
 
     return fitted
+
+
+def _out(family: str) -> dg.AssetOut:
+    entry = FAMILIES.entries[family]
+    return dg.AssetOut(
+        key=["models", family],
+        io_manager_key="artifacts",
+        dagster_type=MODEL_SNAPSHOT,
+        is_required=False,
+        group_name="models",
+        description=entry.summary,
+        kinds={"baseline" if entry.origin == "baseline" else "model"},
+        owners=[OWNER],
+    )
+
+
+#: One type for all: Dagster does not take two of one name.
+MODEL_SNAPSHOT = dg.PythonObjectDagsterType(ModelSnapshot)
+
+
+def data_versions(instance: dg.DagsterInstance, *, strategy: str, horizon: str) -> dict[str, str]:
+    """The SHA-256 of each table that the families of a cell read."""
+    read = dict.fromkeys(_OF_HORIZON, horizon) | {"fused_embeddings": strategy}
+    latest = {name: latest_metadata(instance, dg.AssetKey(name), [partition]) for name, partition in read.items()}
+    return {name: each["sha256"] for name in sorted(latest) for each in latest[name].values()}
+
+
+def run_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of the ops of `train_suite` that makes families as a run's `config_used` says."""
+    families = {name: {"seed": made["seed"], **made["parameters"]} for name, made in config["families"].items()}
+    steps = {step: {name: families[name] for name in fitted if name in families} for step, fitted in STEPS.items()}
+    ops = {step: {"config": families.get(step, nested)} for step, nested in steps.items()}
+    return {**ops, "ranked_families": {"config": dict(config["ranking"])}}
 
 
 def _later_sides(paired_features: pl.DataFrame) -> LaterSides:
@@ -75,12 +135,13 @@ def _later_sides(paired_features: pl.DataFrame) -> LaterSides:
     return LaterSides(paired_features.select(pairs), paired_features.select(features))
 
 
-def _figures(made: Trial, work: Task) -> dict[str, Any]:
+def _figures(made: Trial, work: Task) -> Mapping[str, Any]:
     return {
         "train_videos": made.n_train,
         "fit_seconds": made.fit_seconds,
         "predict_ms_per_1k": made.predict_ms_per_1k,
         "information_set": made.cell.information_set,
+        **made.findings.facts,
         **{f"left_out_{reason}": count for reason, count in work.left_out.items()},
     }
 
@@ -95,4 +156,6 @@ def _cell(context: dg.AssetExecutionContext, horizon_targets: pl.DataFrame) -> C
     )
 
 
-model_assets = [family_asset(family) for family in SUITE]
+#: The families of each step, by its name.
+STEPS = {"baselines": BASELINES} | {name: (name,) for name in SUITE if name not in BASELINES}
+model_assets = [families_asset(step, families) for step, families in STEPS.items()]

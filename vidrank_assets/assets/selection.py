@@ -1,20 +1,26 @@
-"""All families of one strategy and horizon, ranked, with the baselines among them."""
+"""All families of one strategy and horizon: the ensemble of them, the ranking, and the record of the run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
-from vidrank_assets.assets.models import SUITE
+from vidrank_assets.assets.models import MODEL_SNAPSHOT, SUITE
 from vidrank_assets.assets.partitions import by_strategy_and_horizon
+from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
-from vidrank_assets.selection.evaluation import Trial
+from vidrank_assets.schema import Table
+from vidrank_assets.selection.ensemble import ensemble_trial
 from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics, titled
 from vidrank_assets.selection.leaderboard import leaderboard as ranked
+from vidrank_assets.selection.model_snapshot import ModelSnapshot
+from vidrank_assets.selection.run_record import merged_config
 from vidrank_assets.settings import Settings
 
-_TRIAL = dg.PythonObjectDagsterType(Trial)
+_MODELS = {family: dg.AssetKey(["models", family]) for family in SUITE}
 
 
 class LeaderboardConfig(dg.Config):
@@ -25,32 +31,59 @@ class LeaderboardConfig(dg.Config):
     seed: int = Settings().seed
 
 
+def _table_out(table: Table, description: str) -> dg.AssetOut:
+    return dg.AssetOut(
+        io_manager_key="tables",
+        group_name="selection",
+        kinds={"polars", "parquet"},
+        owners=[OWNER],
+        metadata=schema_metadata(table),
+        description=description,
+    )
+
+
 @dg.multi_asset(
     outs={
-        table.name: dg.AssetOut(
-            io_manager_key="tables",
+        LEADERBOARD.name: _table_out(
+            LEADERBOARD, "Every family, ranked: metrics, intervals, and the improvement over the best baseline."
+        ),
+        SLICE_METRICS.name: _table_out(
+            SLICE_METRICS, "The metrics of every family by kind of video: text, age, channel, label type, size."
+        ),
+        "model_snapshot": dg.AssetOut(
+            io_manager_key="artifacts",
             group_name="selection",
-            kinds={"polars", "parquet"},
+            kinds={"html", "json"},
             owners=[OWNER],
-            metadata=schema_metadata(table),
-            description=description,
-        )
-        for table, description in (
-            (LEADERBOARD, "Every family, ranked: metrics, intervals, and the improvement over the best baseline."),
-            (SLICE_METRICS, "The metrics of every family by text, age at the first capture, channel and label type."),
-        )
+            dagster_type=MODEL_SNAPSHOT,
+            description="The immutable folder of the run: configuration, models, predictions, metrics and the report.",
+        ),
     },
     partitions_def=by_strategy_and_horizon,
-    ins={family: dg.AssetIn(key=["models", family], dagster_type=_TRIAL) for family in SUITE},
+    ins={family: dg.AssetIn(key=key, dagster_type=MODEL_SNAPSHOT) for family, key in _MODELS.items()},
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def ranked_families(
-    context: dg.AssetExecutionContext, config: LeaderboardConfig, **trials: Any
+    context: dg.AssetExecutionContext, config: LeaderboardConfig, **snapshots: Any
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Ranks the families of one partition by their validation metric."""
+    """Adds the ensemble to the families of one partition, ranks them, and keeps the record."""
     run_id = run_id_of(context.run)
-    made = [trials[family] for family in SUITE]
+    families: Sequence[ModelSnapshot] = [snapshots[family] for family in SUITE]
+    trials = [each.trial for each in families]
+    trials.append(ensemble_trial(trials))
     ranking = Ranking(config.rank_metric, resamples=config.resamples, seed=config.seed)
-    table = ranked(made, SUITE, run_id=run_id, ranking=ranking)
+    table = ranked(trials, [each.name for each in trials], run_id=run_id, ranking=ranking)
+    slices = slice_metrics(trials, run_id=run_id)
+    snapshot = ModelSnapshot(
+        trials=trials,
+        leaderboard=table,
+        slice_metrics=slices,
+        split_manifest=families[0].split_manifest,
+        config=merged_config([each.config for each in families], ranking=config.model_dump()),
+        data=families[0].data,
+        made_at=datetime.now(UTC),
+    )
     best = table.row(0, named=True)
     yield dg.MaterializeResult(
         asset_key=LEADERBOARD.name,
@@ -63,12 +96,7 @@ def ranked_families(
             "best_test_improvement": best["test_improvement"],
         },
     )
-    slices = slice_metrics(made, run_id=run_id)
     yield dg.MaterializeResult(
         asset_key=SLICE_METRICS.name, value=slices, metadata={"slices": table_metadata(slices, rows=200)}
     )
-
-
-def run_id_of(run: dg.DagsterRun) -> str:
-    """What every run of one backfill shares, and a retry shares with its original: the run that results belong to."""
-    return run.tags.get("dagster/backfill") or run.root_run_id or run.run_id
+    yield dg.MaterializeResult(asset_key="model_snapshot", value=snapshot)

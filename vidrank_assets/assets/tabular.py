@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vidrank_assets.assets.checks import NO_LEAKAGE, conforming, schema_check
 from vidrank_assets.assets.dataset import EVERY_DAY, EVERY_DAY_IF_ANY
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_horizon
 from vidrank_assets.dataset.pairs import pair_moments, training_pairs
@@ -28,7 +29,9 @@ from vidrank_assets.tables import METADATA_FEATURES, PAIRED_FEATURES
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
     check_specs=[schema_check(METADATA_FEATURES), NO_LEAKAGE],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def metadata_features(
     snapshots: pl.LazyFrame, horizon_targets: pl.DataFrame, channel_snapshots: pl.DataFrame
 ) -> Iterator[dg.MaterializeResult[pl.DataFrame]]:
@@ -66,7 +69,9 @@ class PairsConfig(dg.Config):
     io_manager_key="tables",
     ins={"snapshots": EVERY_DAY, "channel_snapshots": EVERY_DAY_IF_ANY},
     check_specs=[schema_check(PAIRED_FEATURES)],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def paired_features(
     config: PairsConfig,
     snapshots: pl.LazyFrame,
