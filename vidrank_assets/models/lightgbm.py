@@ -4,19 +4,19 @@ from pathlib import Path
 
 from vidrank_assets.models.base import Dataset, Vector
 from vidrank_assets.models.boosting import BoostedTrees, TreeInputs
-from vidrank_assets.models.projector import Projector
+from vidrank_assets.models.linear_projector import LinearProjector
 from vidrank_assets.models.residual import ResidualRegressor
 from vidrank_assets.models.tabular import Matrix64, TreeColumns
 
 
 class LightGBM(ResidualRegressor):
-    """Trees on the metadata columns beside the columns that `Projector` makes of the fused vector."""
+    """Trees on the metadata columns beside the columns that `LinearProjector` makes of the fused vector."""
 
     name = "lightgbm"
 
     def _fit_residual(self, train: Dataset, val: Dataset) -> None:
         self._columns = TreeColumns().fit(train.columns)
-        self._projector = Projector(seed=self.seed)
+        self._projector = LinearProjector(seed=self.seed)
         projected = self._projector.fit(train)
         self._trees = BoostedTrees.fit(
             self._tree_inputs(train, projected),
@@ -46,5 +46,5 @@ class LightGBM(ResidualRegressor):
 
     def _load_residual(self, folder: Path) -> None:
         self._columns = TreeColumns.load(folder / "tree_columns.json")
-        self._projector = Projector.load(folder / "projector.npz")
+        self._projector = LinearProjector.load(folder / "projector.npz")
         self._trees = BoostedTrees.load(folder / "trees.txt")

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from vidrank_assets.features.vectors import Vectors
-from vidrank_assets.models.projector import Projector
+from vidrank_assets.models.linear_projector import LinearProjector
 
 
 def noise_of(train, width=150):
@@ -17,7 +17,7 @@ def noise_of(train, width=150):
 
 
 def test_one_column_per_block_and_their_sum(train):
-    projector = Projector()
+    projector = LinearProjector()
     projected = projector.fit(train)
     assert projector.names == ["fused_image", "fused_text", "fused_all"]
     assert projected.shape == (300, 3)
@@ -26,7 +26,7 @@ def test_one_column_per_block_and_their_sum(train):
 
 def test_the_column_follows_what_the_fused_vector_adds(train, val):
     residual = replace(train, target_log=train.targets - train.columns["channel_target_mean"].fill_null(8).to_numpy())
-    projector = Projector()
+    projector = LinearProjector()
     projector.fit(residual)
     truth = 2 * val.fused.matrix[:, 0]
     assert np.corrcoef(projector.transform(val.fused)[:, 2], truth)[0, 1] > 0.95
@@ -35,7 +35,7 @@ def test_the_column_follows_what_the_fused_vector_adds(train, val):
 def test_training_rows_are_projected_by_a_regression_that_has_not_seen_them(train):
     """On pure noise the in-sample projection follows the target, the one that trees are fitted on doesn't."""
     noise = noise_of(train)
-    projector = Projector()
+    projector = LinearProjector()
     out_of_fold = projector.fit(noise)[:, -1]
     in_sample = projector.transform(noise.fused)[:, -1]
     assert np.corrcoef(in_sample, noise.targets)[0, 1] > 0.4
@@ -43,22 +43,22 @@ def test_training_rows_are_projected_by_a_regression_that_has_not_seen_them(trai
 
 
 def test_a_row_is_projected_the_same_to_the_bit_alone_as_among_others(train, val):
-    projector = Projector()
+    projector = LinearProjector()
     projector.fit(train)
     alone = projector.transform(val.fused.rows([5]))
     np.testing.assert_array_equal(alone, projector.transform(val.fused)[[5]])
 
 
 def test_the_seed_alone_decides_the_folds(train):
-    first, same, other = (Projector(seed=seed).fit(train) for seed in (1, 1, 2))
+    first, same, other = (LinearProjector(seed=seed).fit(train) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert not np.array_equal(first, other)
 
 
 def test_a_stored_projector_projects_the_same_to_the_bit(train, val, tmp_path):
-    projector = Projector()
+    projector = LinearProjector()
     projector.fit(train)
     projector.save(tmp_path / "projector.npz")
-    loaded = Projector.load(tmp_path / "projector.npz")
+    loaded = LinearProjector.load(tmp_path / "projector.npz")
     assert loaded.names == projector.names
     np.testing.assert_array_equal(loaded.transform(val.fused), projector.transform(val.fused))
