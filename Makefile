@@ -28,6 +28,7 @@ bench: $(VENV)/dev.done
 
 $(VENV)/core.done: pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || python3.11 -m venv $(VENV)
+	$(PIP) torch==2.13.0
 	$(PIP) --editable .
 	touch $@
 
