@@ -23,7 +23,7 @@ from vidrank_assets.catalog import ENCODERS, FUSIONS, Entry
 from vidrank_assets.errors import ArtifactMissing, NoRows, TooManyUnreadable
 from vidrank_assets.features.encoders.title_ngrams import TitleNgrams
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import FUSED_MANIFEST, SNAPSHOTS, THUMBNAILS
+from vidrank_assets.tables import FUSED_MANIFEST, MEDIA_FILES, SNAPSHOTS, THUMBNAILS
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 DAYS = ["2026-01-05", "2026-01-06"]
@@ -350,6 +350,96 @@ def test_an_empty_manifest_has_no_vectors(store):
 def test_the_configuration_refuses_a_width_of_nothing():
     with pytest.raises(ValueError, match="greater than 0"):
         FusionConfig(width=0)
+
+
+# ── sound and film ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MEDIA_DEFAULTS = [asset for asset in encoder_assets if asset.key.path[1] in ("sound_statistics", "frame_statistics")]
+
+
+def filmed(path, *, pictures=True, sound=True):
+    """A second of noise, in picture and in sound."""
+    import av
+
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        if pictures:
+            track = container.add_stream("mpeg4", rate=8)
+            track.width, track.height, track.pix_fmt = 64, 36, "yuv420p"
+        if sound:
+            voice = container.add_stream("pcm_s16le", rate=8_000, layout="mono")
+        for _ in range(8 if pictures else 0):
+            image = Image.fromarray(rng.integers(0, 256, (36, 64, 3), dtype=np.uint8))
+            container.mux(track.encode(av.VideoFrame.from_image(image)))
+        if pictures:
+            container.mux(track.encode())
+        if sound:
+            frame = av.AudioFrame.from_ndarray(rng.integers(-999, 999, (1, 8_000), dtype=np.int16), layout="mono")
+            frame.sample_rate = 8_000
+            container.mux(voice.encode(frame))
+            container.mux(voice.encode())
+
+
+@pytest.fixture
+def filmed_lab(embedded, tmp_path, monkeypatch):
+    """Seven films with sound, a silent one, sound alone and a broken file; the eleventh video has none."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    filmed(folder / "v0000.mkv")
+    for i in range(1, 7):
+        (folder / f"v{i:04d}.mkv").write_bytes((folder / "v0000.mkv").read_bytes())
+    filmed(folder / "v0007.mkv", sound=False)
+    filmed(folder / "v0008.wav", pictures=False)
+    (folder / "v0009.mp4").write_bytes(b"broken")
+    monkeypatch.setenv("VIDRANK_MEDIA", str(folder))
+    return embedded
+
+
+def test_media_files_become_the_blocks_of_sound_and_film_and_what_a_video_lacks_is_absent(filmed_lab):
+    told = filmed_lab.both_days(media_files, *MEDIA_DEFAULTS)
+    counts = ("items", "embedded", "unreadable")
+    assert [told["sound_statistics"][name] for name in counts] == [10, 8, 2]
+    assert [told["frame_statistics"][name] for name in counts] == [10, 8, 2]
+    reasons = {record.data["reason"] for record in told["sound_statistics"]["unreadable_by_reason"].records}
+    assert reasons == {"no audio track", "no media file, or cut short"}
+
+    manifest, fused = filmed_lab.fuse()
+    assert fused["blocks"] == {"image": 196, "text": 384, "audio": 105, "video": 408}
+    presence = manifest.select("video_id", "audio_present", "video_present").sort("video_id").rows()
+    assert presence == [
+        *((f"v{i:04d}", 1, 1) for i in range(7)), ("v0007", 0, 1), ("v0008", 1, 0), ("v0009", 0, 0), ("v0010", 0, 0),
+    ]  # fmt: skip
+    vectors = fused_vectors(filmed_lab.store.open(), manifest)
+    lengths = {
+        name: dict(zip(vectors.video_ids, np.linalg.norm(vectors.block(name), axis=1).round(5), strict=True))
+        for name in ("audio", "video")
+    }
+    for video, sound, film in presence:
+        assert (lengths["audio"][video], lengths["video"][video]) == (sound, film)
+    assert filmed_lab.both_days(media_files, *MEDIA_DEFAULTS)["sound_statistics"]["embedded"] == 0
+
+
+def test_without_media_the_fused_vectors_are_those_of_thumbnails_and_titles(embedded, monkeypatch):
+    """Whether the assets of sound and film were never made, or made of nothing."""
+    monkeypatch.delenv("VIDRANK_MEDIA", raising=False)
+    never, told = embedded.fuse()
+    embedded.both_days(media_files, *MEDIA_DEFAULTS)
+    of_nothing, told_again = embedded.fuse()
+    assert told["blocks"] == told_again["blocks"] == {"image": 196, "text": 384}
+    assert of_nothing.equals(never)
+    assert never.select("audio_present", "video_present").unique().rows() == [(0, 0)]
+
+
+def test_a_library_of_silent_films_fails_nothing(store, tmp_path):
+    from vidrank_assets.features.encoders.sound_statistics import SoundStatistics
+
+    filmed(tmp_path / "silent.mkv", sound=False)
+    row = {
+        "video_id": "a", "captured_at": START, "path": str(tmp_path / "silent.mkv"), "content_hash": "h",
+        "size_bytes": 1, "modified_at": START,
+    }  # fmt: skip
+    told = embed(store, SoundStatistics(), pl.DataFrame([row], schema=MEDIA_FILES.schema).lazy(), log=print)
+    assert (told["embedded"], told["unreadable"]) == (0, 1)
 
 
 # ── the fused vectors of another system ───────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -7,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidrank_assets.catalog import Modality
 from vidrank_assets.errors import TooManyUnreadable
 from vidrank_assets.features import embedding
 from vidrank_assets.features.encoders.base import Encoded, Encoder
-from vidrank_assets.tables import EMBEDDING_MANIFEST, SNAPSHOTS, THUMBNAILS
+from vidrank_assets.tables import EMBEDDING_MANIFEST, MEDIA_FILES, SNAPSHOTS, THUMBNAILS
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -73,6 +75,27 @@ def test_pictures_keep_the_hash_they_were_captured_with():
     row = {"video_id": "a", "content_hash": "h", "captured_at": at(1), "image": b"jpeg", "source": "test"}
     items = embedding.pictures(pl.DataFrame([row], schema=THUMBNAILS.schema).lazy())
     assert items.collect().rows() == [(at(1), "a", "h", b"jpeg")]
+
+
+def test_a_media_file_is_an_item_by_its_path():
+    row = {
+        "video_id": "a", "captured_at": at(1), "path": "/media/a.mp4", "content_hash": "h", "size_bytes": 1,
+        "modified_at": at(0),
+    }  # fmt: skip
+    files = pl.DataFrame([row], schema=MEDIA_FILES.schema).lazy()
+    for modality in ("audio", "video"):
+        assert embedding.ITEMS[modality](files).collect().rows() == [(at(1), "a", "h", "/media/a.mp4")]
+
+
+def test_every_modality_has_items():
+    assert set(embedding.ITEMS) == set(get_args(Modality))
+
+
+def test_items_that_only_lack_what_is_encoded_are_no_fault():
+    reasons = ["no audio track", "no picture track", "truncated or damaged"]
+    batch = pl.DataFrame({"video_id": list("abc"), "reason": reasons})
+    assert embedding.n_faulty([batch, batch.clear()]) == 1
+    assert embedding.n_faulty([]) == 0
 
 
 def test_what_the_manifest_lists_is_not_encoded_again():

@@ -37,14 +37,14 @@ _PIXELS = {"max_pixels": str(MAX_PIXELS)}
 _ANSWER_SECONDS = 20
 _MAX_HOURS = 12
 _SAMPLE_RATES = range(4_000, 400_001)
-#: Frames decoded for one sample at most; a file may claim that its next keyframe never comes.
-_MAX_STEPS = 300
+#: Frames and packets of sound decoded for one sample at most; a file may have no keyframe but the first.
+_MAX_STEPS, _MAX_PACKETS = 300, 30_000
 #: A sample nearer than this to the one before is reached by decoding on, for a keyframe is seldom nearer.
 _NEAR_SECONDS = 2.0
 #: How long after its last frame a film may end.
 _LAG_SECONDS = 0.5
 #: A file that gives less than this share of the samples its length promises is cut.
-_ENOUGH = 0.75
+_ENOUGH = 0.9
 
 
 class Moment(NamedTuple):
@@ -227,15 +227,19 @@ def _piece(film: "InputContainer", track: "AudioStream", begin: float, rate: int
     resampler = AudioResampler(format="flt", layout="mono", rate=rate)
     parts: list[Samples] = []
     skipped: int | None = None
+    n_left: float = n_samples
     with suppress(FFmpegError, ValueError):
         start = _seek(film, track, begin)
-        for frame in islice(film.decode(track), _MAX_STEPS * 100):
+        for frame in islice(film.decode(track), _MAX_PACKETS):
             at = begin if frame.time is None else frame.time - start
             if at + frame.samples / frame.sample_rate <= begin:
                 continue
-            skipped = max(0, round((begin - at) * rate)) if skipped is None else skipped
+            if skipped is None:
+                skipped = max(0, round((begin - at) * rate))
+                n_left += skipped
             parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
-            if sum(map(len, parts)) >= skipped + n_samples:
+            n_left -= frame.samples * rate / frame.sample_rate
+            if n_left < 0:
                 break
         parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
     whole: Samples = np.concatenate([np.zeros(0, np.float32), *parts])[skipped or 0 :][:n_samples]

@@ -40,7 +40,7 @@ def picture(seed: int, *, kind: str = "JPEG", size: tuple[int, int] = (160, 90))
 ITEMS = {"image": [picture(seed, size=(160 - 8 * seed, 90)) for seed in range(7)], "text": TITLES}
 
 
-def film(path, seed=0, *, seconds=2.0, video="mpeg4", audio="aac", **options):
+def filmed(path, seed=0, *, seconds=2.0, video="mpeg4", audio="aac", **options):
     """A media file: blocks that darken from frame to frame, and a tone; another seed has others. Returns its path.
 
     options: size and keyframes (how many frames from one to the next) of the pictures, and those of the container.
@@ -75,10 +75,16 @@ def tone(hertz, seconds):
 
 
 @pytest.fixture(scope="session")
+def film():
+    """The function that makes a media file."""
+    return filmed
+
+
+@pytest.fixture(scope="session")
 def films(tmp_path_factory):
     """Seven films of two seconds, with sound, in several containers."""
     folder = tmp_path_factory.mktemp("films")
-    return [film(folder / f"{seed}.{'mkv' if seed % 2 else 'mp4'}", seed) for seed in range(7)]
+    return [filmed(folder / f"{seed}.{'mkv' if seed % 2 else 'mp4'}", seed) for seed in range(7)]
 
 
 @pytest.fixture(scope="session")
@@ -116,21 +122,31 @@ def tiny_minilm(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def tiny_clap(tmp_path_factory):
-    """A folder with a whole CLAP model of random weights and its feature extractor."""
+def saved_clap(folder, truncation, **audio):
+    """A whole CLAP model of random weights and its feature extractor, saved in a folder."""
     import torch
     from transformers import ClapAudioConfig, ClapConfig, ClapFeatureExtractor, ClapModel, ClapTextConfig
 
-    folder = tmp_path_factory.mktemp("tiny-clap")
     shape = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2}
     text = ClapTextConfig(**shape, vocab_size=99, max_position_embeddings=16)
     torch.manual_seed(0)
-    ClapModel(
-        ClapConfig(text_config=text, audio_config=ClapAudioConfig(**CLAP_AUDIO), projection_dim=24)
-    ).save_pretrained(folder)
-    ClapFeatureExtractor(feature_size=32, max_length_s=1, truncation="rand_trunc").save_pretrained(folder)
+    config = ClapConfig(text_config=text, audio_config=ClapAudioConfig(**CLAP_AUDIO, **audio), projection_dim=24)
+    ClapModel(config).save_pretrained(folder)
+    ClapFeatureExtractor(feature_size=32, max_length_s=1, truncation=truncation).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_clap(tmp_path_factory):
+    """A CLAP model that takes sound as it is."""
+    return saved_clap(tmp_path_factory.mktemp("tiny-clap"), "rand_trunc")
+
+
+@pytest.fixture(scope="session")
+def tiny_clap_fusing(tmp_path_factory):
+    """A CLAP model that also fuses parts of longer sound."""
+    fusing = {"enable_fusion": True, "fusion_type": "aff_2d"}
+    return saved_clap(tmp_path_factory.mktemp("tiny-clap-fusing"), "fusion", **fusing)
 
 
 @pytest.fixture
