@@ -1,4 +1,4 @@
-"""The tables that models leave behind: every family ranked, and how it does on each kind of video."""
+"""The tables that models leave behind: every family ranked, within a run and over all, and what its parts are worth."""
 
 from dataclasses import replace
 
@@ -25,6 +25,9 @@ _RANKED = (
 _RUN_ID = text("run_id", "the run or backfill that trained it", nullable=False)
 _FAMILY = text("model", "catalog name of the family", nullable=False)
 _KNOWING = text("information_set", "what it knew: publish or snapshot1", nullable=False)
+_TEST_ROWS = text(
+    "test_rows", "fingerprint of the test videos and targets: only equal ones are comparable", nullable=False
+)
 
 LEADERBOARD = Table(
     "leaderboard",
@@ -42,7 +45,7 @@ LEADERBOARD = Table(
         *(whole(f"n_{rows}", f"rows of {rows}") for rows in ("train", "val", "test", "val_pairs", "test_pairs")),
         number("fit_seconds", "wall time of the fit", "seconds"),
         number("predict_ms_per_1k", "wall time of predicting 1,000 videos", "milliseconds"),
-        text("test_rows", "fingerprint of the test videos and targets: only equal ones are comparable", nullable=False),
+        _TEST_ROWS,
     ),
 )
 
@@ -56,5 +59,45 @@ SLICE_METRICS = Table(
         text("value", "what they have in it; `unknown` where it is null", nullable=False),
         whole("n", "videos of the slice", nullable=False),
         *_VIDEO_METRICS,
+    ),
+)
+
+COMPARISON = Table(
+    "comparison",
+    ("run_id", "fusion_strategy", "horizon_days", "information_set", "model"),
+    (
+        whole("run", "number of the run in time, 1 is the oldest", "number", nullable=False),
+        whole("rank", "place among rows of one horizon, information_set and test_rows", "place", nullable=False),
+        whole("n_ranked", "how many those are", "rows", nullable=False),
+        flag("is_best_of_horizon", "first among them"),
+        text("compared_by", "the metric of val that they are ranked by", nullable=False),
+        *(
+            number(f"{part}_over_best", f"of that metric on {part} over the first; positive is better", "as the metric")
+            for part in ("val", "test")
+        ),
+        *LEADERBOARD.columns,
+    ),
+)
+
+MODALITY_ABLATION = Table(
+    "modality_ablation",
+    ("run_id", "fusion_strategy", "horizon_days", "model", "without"),
+    (
+        *(_RUN_ID, _STRATEGY, _HORIZON_DAYS, _FAMILY, _KNOWING, _SOURCE),
+        text("without", "the modality whose vectors were left out", nullable=False),
+        text("rank_metric", "the metric of what follows", nullable=False),
+        *(
+            number(f"{part}_{name}", meaning, "as the metric")
+            for part in ("val", "test")
+            for name, meaning in (
+                ("with", "the rank metric with all modalities"),
+                ("without", "without that one"),
+                ("gain", "how much better it is with it; positive: the modality helps"),
+                ("gain_low", "an end of its 95 % interval"),
+                ("gain_high", "an end of its 95 % interval"),
+            )
+        ),
+        number("fit_seconds", "wall time of the fit without it", "seconds"),
+        _TEST_ROWS,
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
+from vidrank_assets.results import COMPARISON, LEADERBOARD, MODALITY_ABLATION, SLICE_METRICS
 from vidrank_assets.schema import Column, Table, flag, instant, number, text, whole
 
 _VIDEO = text("video_id", "YouTube's id of the video", nullable=False)
@@ -266,6 +266,6 @@ TABLES: Mapping[str, Table] = {
     for table in (
         SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, MEDIA_FILES, HORIZON_TARGETS, METADATA_FEATURES,
         EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, PAIRED_FEATURES, LEADERBOARD,
-        SLICE_METRICS,
+        SLICE_METRICS, COMPARISON, MODALITY_ABLATION,
     )
 }  # fmt: skip

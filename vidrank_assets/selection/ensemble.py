@@ -23,8 +23,8 @@ class EnsembleParameters(Parameters):
     """How the weights are chosen."""
 
     n_rounds: int = Field(50, ge=1, description="families drawn, with replacement, in each bag")
-    n_bags: int = Field(50, ge=0, description="resamples of val's channels that each choose; 0: val itself, once")
-    min_weight: float = Field(0.02, ge=0, lt=0.5, description="a family that gets less is left out")
+    n_bags: int = Field(20, ge=0, description="resamples of val's channels that each choose; 0: val itself, once")
+    min_weight: float = Field(0.05, ge=0, lt=0.5, description="a family that gets less is left out")
 
 
 class Ensemble:

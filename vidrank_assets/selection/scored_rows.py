@@ -17,8 +17,8 @@ def check_comparable(trials: Sequence[Trial]) -> None:
     if not trials or len({each.cell for each in trials}) > 1 or len({each.name for each in trials}) < len(trials):
         found = ", ".join(f"{each.name} on {each.cell}" for each in trials) or "no trials"
         raise InvalidInput(
-            f"a leaderboard must be of one trial per family, all of one strategy, horizon and information set; found "
-            f"{found}. Rank each partition by itself."
+            f"what is compared must be one trial per family, all of one strategy, horizon and information set; found "
+            f"{found}. Take each partition by itself."
         )
     rows = trials[0].predictions.select("video_id", "split", "y_true")
     if unlike := [each.name for each in trials if not each.predictions.select(rows.columns).equals(rows)]:

@@ -4,9 +4,11 @@ import polars as pl
 import pytest
 
 from vidrank_assets.errors import InvalidInput, UnknownName
+from vidrank_assets.selection.bootstrap import improvement
 from vidrank_assets.selection.evaluation import Trial, trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard, printed, slice_metrics
 from vidrank_assets.selection.metrics import METRICS, rmse_log
+from vidrank_assets.selection.scored_rows import fingerprint
 from vidrank_assets.selection.task import Cell
 from vidrank_assets.tables import LEADERBOARD, SLICE_METRICS
 
@@ -68,6 +70,48 @@ def test_every_row_is_compared_with_the_baseline_that_is_best_on_val(board):
     assert ridge["val_rank_low"] < ridge["val_rmse_log"] < ridge["val_rank_high"]
     assert (best["val_improvement"], best["val_improvement_low"], best["val_improvement_high"]) == (0, 0, 0)
     assert other["val_improvement"] < 0
+
+
+def test_every_row_but_the_first_is_compared_with_the_row_above(board, trials):
+    first, second, third = (row(board, model) for model in FAMILIES)
+    assert (first["val_over_above"], first["test_over_above"], first["test_over_above_low"]) == (None, None, None)
+    assert third["test_over_above"] == second["test_rmse_log"] - third["test_rmse_log"]
+    by_name = {made.name: made.predictions.filter(split="test") for made in trials}
+    for each, above in ((second, first), (third, second)):
+        assert each["val_over_above"] < 0
+        expected = improvement(METRICS["rmse_log"], by_name[each["model"]], by_name[above["model"]])
+        assert tuple(each[f"test_over_above{bound}"] for bound in ("", "_low", "_high")) == tuple(expected)
+
+
+def test_the_interval_over_the_best_baseline_is_that_of_the_bootstrap(board, trials):
+    by_name = {made.name: made.predictions.filter(split="val") for made in trials}
+    expected = improvement(METRICS["rmse_log"], by_name["ridge"], by_name["channel_mean"])
+    assert tuple(row(board, "ridge")[f"val_improvement{bound}"] for bound in ("", "_low", "_high")) == tuple(expected)
+
+
+def test_a_row_says_whose_idea_it_is(board):
+    assert board["origin"].to_list() == ["reference", "baseline", "baseline"]
+
+
+def timed(trials, **milliseconds):
+    return [replace(made, predict_ms_per_1k=milliseconds[made.name]) for made in trials]
+
+
+def test_a_row_is_on_the_front_when_no_other_is_as_good_and_as_fast(trials):
+    ahead = leaderboard(timed(trials, ridge=5.0, channel_mean=6.0, train_mean=1.0), [], run_id="r1")
+    assert ahead.select("model", "is_pareto").rows() == [("ridge", True), ("channel_mean", False), ("train_mean", True)]
+    slower = leaderboard(timed(trials, ridge=5.0, channel_mean=4.0, train_mean=4.0), [], run_id="r1")
+    assert slower["is_pareto"].to_list() == [True, True, False]
+
+
+def test_equal_rows_are_on_the_front_together(trials):
+    equal = timed([moved(made, 0.5) for made in trials], ridge=2.0, channel_mean=2.0, train_mean=3.0)
+    board = leaderboard(equal, [], run_id="r1")
+    assert {name for name, front in board.select("model", "is_pareto").rows() if front} == {"ridge", "channel_mean"}
+
+
+def test_rows_say_what_they_were_scored_on(board, trials):
+    assert set(board["test_rows"]) == {fingerprint(trials[0])}
 
 
 def test_a_metric_that_is_not_defined_is_null(board):
@@ -176,6 +220,8 @@ def test_for_people_it_is_rounded_with_the_interval_in_one_column(board):
     best = row(board, "ridge")
     gain = [round(best[f"test_improvement{bound}"], 3) for bound in ("", "_low", "_high")]
     assert shown["over channel_mean"].to_list() == [f"{gain[0]} [{gain[1]}, {gain[2]}]", None, None]
+    above = [round(row(board, "channel_mean")[f"test_over_above{bound}"], 3) for bound in ("", "_low", "_high")]
+    assert shown["over the row above"].to_list()[:2] == [None, f"{above[0]} [{above[1]}, {above[2]}]"]
     assert shown["val_rmse_log"][0] == round(best["val_rmse_log"], 3)
     assert shown["n_pairs"].to_list() == [14, 14, 14]
 
