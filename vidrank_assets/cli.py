@@ -56,7 +56,7 @@ def _command(act: Callable[P, None]) -> Callable[P, None]:
 def demo() -> None:
     """Run the whole graph on the synthetic sample world: four horizons, the concat strategy."""
     from vidrank_assets import recorded
-    from vidrank_assets.runs import chosen_cells, runner
+    from vidrank_assets.runs import chosen_cells, opened_store, runner
 
     _console.print("[bold]vidrank[/bold] on the [bold]synthetic[/bold] sample world\n")
     sample = cast(Any, SOURCES.load("sample"))()
@@ -65,9 +65,10 @@ def demo() -> None:
         horizons, _ = chosen_cells(None, None)
         run_id = runs.backfill(horizons, ["concat"])
     leaderboard(strategy="concat")
-    for folder in recorded.cells_of(run_id):
-        _report(f"report: {recorded.uri(folder)}/report.html")
-    _report(f"all side by side: {recorded.uri(f'models/snapshots/run_id={run_id}/comparison/comparison.html')}")
+    store = opened_store()
+    for folder in recorded.cells_of(store, run_id):
+        _report(f"Report: {store.uri(folder)}/report.html")
+    _report(f"All side by side: {store.uri(recorded.SNAPSHOTS)}/run_id={run_id}/comparison/comparison.html")
     _console.print("Look next: [bold]make ui[/bold], then http://127.0.0.1:3000 → Assets → leaderboard")
 
 
@@ -121,10 +122,10 @@ def leaderboard(
 ) -> None:
     """Print the latest leaderboards."""
     from vidrank_assets import recorded
-    from vidrank_assets.runs import chosen_cells
+    from vidrank_assets.runs import chosen_cells, opened_store
     from vidrank_assets.selection.leaderboard import printed, titled
 
-    tables = recorded.leaderboards(*chosen_cells(horizon, strategy))
+    tables = recorded.leaderboards(opened_store(), *chosen_cells(horizon, strategy))
     if as_json:
         typer.echo(json.dumps([row for table in tables for row in table.to_dicts()], indent=1))
         return
@@ -136,22 +137,25 @@ def leaderboard(
 def runs() -> None:
     """List the runs that were recorded, newest first."""
     from vidrank_assets import recorded
+    from vidrank_assets.runs import opened_store
 
-    _print(recorded.runs(), "Recorded runs")
+    _print(recorded.runs(opened_store()), "Recorded runs")
 
 
 @_command
 def show(run_id: Annotated[str, typer.Argument(help="as vidrank runs lists it")]) -> None:
     """Print the leaderboards of a recorded run, what it was made with, and where its reports are."""
     from vidrank_assets import recorded
+    from vidrank_assets.runs import opened_store
     from vidrank_assets.selection.leaderboard import printed, titled
 
-    for folder in recorded.cells_of(run_id):
-        with recorded.opened(folder) as snapshot:
+    store = opened_store()
+    for folder in recorded.cells_of(store, run_id):
+        with recorded.opened(store, folder) as snapshot:
             _print(printed(snapshot.leaderboard), titled(snapshot.leaderboard))
             versions = ", ".join(f"{name} {found}" for name, found in snapshot.config["packages"].items())
             _report(f"made {snapshot.made_at:%Y-%m-%d %H:%M} UTC at {snapshot.config['git_sha']} with {versions}")
-            _report(f"folder: {recorded.uri(folder)}\n")
+            _report(f"folder: {store.uri(folder)}\n")
 
 
 @_command

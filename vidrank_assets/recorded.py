@@ -1,26 +1,27 @@
-"""What runs left in the store: leaderboards, and the folders of runs."""
+"""What runs left in the store: the latest leaderboards, and the folders of all runs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.errors import ArtifactMissing
+from vidrank_assets.results import LEADERBOARD
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
-from vidrank_assets.settings import Settings
 from vidrank_assets.storage import Storage
 
-_SNAPSHOTS = "models/snapshots"
+#: The folders of all runs: `run_id=<run>/strategy=<strategy>/horizon=<horizon>`, with `model=<family>` before the
+#: strategy where it is of one family, and `run_id=<run>/comparison`.
+SNAPSHOTS = "models/snapshots"
 
 
-def leaderboards(horizons: Sequence[str], strategies: Sequence[str]) -> Iterator[pl.DataFrame]:
+def leaderboards(store: Storage, horizons: Sequence[str], strategies: Sequence[str]) -> Iterator[pl.DataFrame]:
     """The latest leaderboards, `results.LEADERBOARD` each.
 
     Raises ArtifactMissing: there is none for these horizons and strategies.
     """
-    store = _store()
     cells = [f"leaderboard/strategy={strategy}/horizon={horizon}" for strategy in strategies for horizon in horizons]
     there = [f"{cell}/data.parquet" for cell in cells if store.exists(f"{cell}/data.parquet")]
     if not there:
@@ -31,65 +32,86 @@ def leaderboards(horizons: Sequence[str], strategies: Sequence[str]) -> Iterator
     return (store.read_table(key) for key in there)
 
 
-def runs() -> pl.DataFrame:
+def runs(store: Storage) -> pl.DataFrame:
     """One row for each cell of each recorded run, newest first: when, what was best, how good, and what it gains."""
-    store = _store()
-    rows = [_row(store, folder) for folder in _folders(store) if "/model=" not in folder]
-    schema = ("run_id", "made_at", "cell", "families", "best", "rank_metric", "test", "improvement")
+    rows = [_row(_summary(store, folder)) for folder in folders(store)]
+    schema = ("run_id", "made_at", "cell", "families", "best", "rank_metric", "test", "over_baseline")
     return pl.DataFrame(rows, schema=schema, orient="row").sort("made_at", "cell", descending=[True, False])
 
 
-def _row(store: Storage, folder: str) -> tuple[object, ...]:
-    summary = json.loads(store.read(f"{folder}/metrics_summary.json"))
+def _row(summary: Mapping[str, Any]) -> tuple[object, ...]:
     best = summary["models"][summary["best"]]
     gain = [best[f"test_improvement{end}"] for end in ("", "_low", "_high")]
     return (
         best["run_id"],
-        summary["made_at"],
+        summary["made_at"][:16].replace("T", " "),
         f"{best['fusion_strategy']} × {best['horizon_days']}d · {best['information_set']}",
         len(summary["models"]),
         best["model"],
         best["rank_metric"],
-        best[f"test_{best['rank_metric']}"],
+        round(best[f"test_{best['rank_metric']}"], 3),
         None if None in gain else "{:.3f} [{:.3f}, {:.3f}]".format(*gain),
     )
 
 
-def cells_of(run_id: str) -> list[str]:
-    """The folders of a run, one for each cell whose families were all trained, else one for each family.
+class AllLeaderboards(NamedTuple):
+    """Every leaderboard that was recorded.
+
+    rows: `results.LEADERBOARD`, older runs first. label_counts: by horizon, of the newest run of it.
+    other_columns: the folders whose leaderboard was written by a version that measured something else.
+    """
+
+    rows: pl.DataFrame
+    label_counts: Mapping[str, Mapping[str, Any]]
+    other_columns: Sequence[str]
+
+
+def all_leaderboards(store: Storage) -> AllLeaderboards:
+    """The leaderboards of the cells of all runs."""
+    made = sorted(folders(store), key=lambda folder: (_summary(store, folder)["made_at"], folder))
+    tables = {folder: store.read_table(f"{folder}/leaderboard.parquet") for folder in made}
+    kept = {folder: table for folder, table in tables.items() if table.schema == LEADERBOARD.schema}
+    counts = {}
+    for folder in kept:
+        horizon = folder.rpartition("=")[2]
+        counts[horizon] = json.loads(store.read(f"{folder}/data_summary.json"))["label_counts"]
+    rows = pl.concat([LEADERBOARD.empty(), *kept.values()])
+    return AllLeaderboards(rows, counts, [folder for folder in made if folder not in kept])
+
+
+def cells_of(store: Storage, run_id: str) -> list[str]:
+    """The folders of a run, one for each cell whose families were all trained.
 
     Raises ArtifactMissing: no such run was recorded.
     """
-    store = _store()
-    folders = [folder for folder in _folders(store) if f"/run_id={run_id}/" in folder]
-    if not folders:
-        known = sorted({folder.split("/")[2].removeprefix("run_id=") for folder in _folders(store)})
+    found = folders(store)
+    of_run = [folder for folder in found if folder.startswith(f"{SNAPSHOTS}/run_id={run_id}/")]
+    if not of_run:
+        known = sorted({folder.split("/")[2].removeprefix("run_id=") for folder in found})
         raise ArtifactMissing(
-            f"a run must be recorded before it is shown; {run_id!r} is none of {', '.join(known) or 'none at all'}. "
-            "See vidrank runs."
+            f"a run must have been recorded; {run_id!r} is none of: {', '.join(known) or 'none at all'}. "
+            "vidrank runs lists them."
         )
-    return [folder for folder in folders if "/model=" not in folder] or folders
+    return of_run
 
 
 @contextmanager
-def opened(folder: str) -> Iterator[ModelSnapshot]:
+def opened(store: Storage, folder: str) -> Iterator[ModelSnapshot]:
     """The snapshot in a run's folder, after every file of it was checked.
 
     Raises ChecksumMismatch: a file of it was changed.
     """
-    with _store().open_artifact(folder) as files:
+    with store.open_artifact(folder) as files:
         yield ModelSnapshot.load(files)
 
 
-def uri(key: str) -> str:
-    """Where something of the store lies."""
-    return _store().uri(key)
+def folders(store: Storage) -> list[str]:
+    """The folders of all runs' cells, sorted; a folder whose writer was killed is none."""
+    keys = store.keys(SNAPSHOTS, suffix="/checksums.json")
+    kept = [key.removesuffix("/checksums.json") for key in keys if "/model=" not in key]
+    return [folder for folder in kept if not folder.endswith("/comparison")]
 
 
-def _folders(store: Storage) -> list[str]:
-    keys = store.keys(_SNAPSHOTS, suffix="/checksums.json")
-    return [key.removesuffix("/checksums.json") for key in keys if "/comparison/" not in key]
-
-
-def _store() -> Storage:
-    return store_resource(Settings()).open()
+def _summary(store: Storage, folder: str) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads(store.read(f"{folder}/metrics_summary.json"))
+    return summary

@@ -18,6 +18,7 @@ import psutil
 
 from vidrank_assets import recorded
 from vidrank_assets.assets.models import data_versions, run_config
+from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import FUSIONS
@@ -26,6 +27,7 @@ from vidrank_assets.errors import InvalidInput, VidrankError
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.selection.run_record import differing_numbers
 from vidrank_assets.settings import Settings
+from vidrank_assets.storage import Storage
 
 _CAPTURE_OPS = ("captured_videos", "channel_snapshots", "thumbnails")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -95,16 +97,16 @@ class Runner:
         Returns the numbers that came out otherwise, `run_record.differing_numbers`; none when the run was made again.
         Raises ArtifactMissing: no such run was recorded. InvalidInput: it learned from other tables than those stored.
         """
-        again, differing = _new_run_id(), []
-        for folder in recorded.cells_of(run_id):
-            with recorded.opened(folder) as before:
+        again, differing, store = _new_run_id(), [], opened_store()
+        for folder in recorded.cells_of(store, run_id):
+            with recorded.opened(store, folder) as before:
                 strategy, horizon = (
                     before.config["cell"]["fusion_strategy"],
                     f"{before.config['cell']['horizon_days']}d",
                 )
                 _refuse_other_inputs(self.instance, before.config, strategy=strategy, horizon=horizon)
                 self.train(strategy, horizon, run_id=again, ops=run_config(before.config))
-                with recorded.opened(folder.replace(f"run_id={run_id}", f"run_id={again}")) as after:
+                with recorded.opened(store, folder.replace(f"run_id={run_id}", f"run_id={again}")) as after:
                     differing.append(differing_numbers(before.leaderboard, after.leaderboard))
         return pl.concat(differing)
 
@@ -147,6 +149,11 @@ def _refuse_other_inputs(
             f"a run is made again from the tables that it read; of {strategy} × {horizon}, {', '.join(changed)} "
             "were materialized with other content since. Restore the store of that time, or train a new run."
         )
+
+
+def opened_store() -> Storage:
+    """The store that the settings name."""
+    return store_resource(Settings()).open()
 
 
 def _new_run_id() -> str:

@@ -1,9 +1,20 @@
+import shutil
+from pathlib import Path
+
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from vidrank_assets import runs
+from vidrank_assets import cli
 from vidrank_assets.cli import app
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An instance of its own, and an empty store beside it."""
+    shutil.copy(Path(__file__).parents[1] / "dagster_home" / "dagster.yaml", tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.delenv("VIDRANK_STORAGE", raising=False)
 
 
 @pytest.fixture
@@ -46,18 +57,27 @@ def test_a_setting_that_is_wrong_is_named(vidrank, monkeypatch):
     assert "'alphabet'" in printed
 
 
-def test_leaderboards_are_printed_under_their_titles_with_nothing_where_a_value_is_missing(vidrank, monkeypatch):
-    rows = pl.DataFrame({"model": ["ridge", "train_mean"], "test_rmse_log": [0.5, None]})
-    monkeypatch.setattr(runs, "leaderboards", lambda horizons, strategies: [(f"{horizons} {strategies}", rows)])
-    status, printed = vidrank("leaderboard", "--horizon", "7d", "--strategy", "concat")
-    assert status == 0
-    title, names, _, *lines = [line.split() for line in printed.splitlines() if line.strip()]
-    assert title == ["['7d']", "['concat']"]
+def test_rows_are_printed_under_their_title_with_nothing_where_a_value_is_missing(capsys):
+    cli._print(pl.DataFrame({"model": ["ridge", "train_mean"], "test_rmse_log": [0.5, None]}), "7d · concat")
+    title, names, _, *lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert title == ["7d", "·", "concat"]
     assert names == ["model", "test_rmse_log"]
     assert lines == [["ridge", "0.5"], ["train_mean"]]
 
 
+@pytest.mark.parametrize("command", ["show", "retrain-run"])
+def test_a_run_that_was_never_recorded_is_refused_with_those_that_were(vidrank, home, command):
+    status, printed = vidrank(command, "nowhere")
+    assert status == 1
+    assert printed.startswith("ArtifactMissing: a run must have been recorded; 'nowhere' is none of: none at all.")
+
+
+def test_without_recorded_runs_the_list_of_them_is_empty(vidrank, home):
+    status, printed = vidrank("runs")
+    assert status == 0 and "run_id" in printed
+
+
 def test_without_a_command_the_help_names_them_all(vidrank):
     _, printed = vidrank()
-    for command in ("demo", "import", "import-fused", "backfill", "leaderboard"):
+    for command in ("demo", "import", "import-fused", "backfill", "leaderboard", "runs", "show", "retrain-run"):
         assert f" {command} " in printed

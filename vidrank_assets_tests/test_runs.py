@@ -8,7 +8,7 @@ import pytest
 
 from vidrank_assets import runs
 from vidrank_assets.capture.archives import Archive
-from vidrank_assets.errors import ArtifactMissing, InvalidInput, NoRows
+from vidrank_assets.errors import InvalidInput, NoRows
 
 INSTANCE = Path(__file__).parents[1] / "dagster_home" / "dagster.yaml"
 HEADER = "video_id,captured_at,published_at,channel_id,title,view_count\n"
@@ -47,11 +47,6 @@ def test_a_home_without_an_instance_says_what_to_copy(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with pytest.raises(InvalidInput, match=r"must be a folder with a dagster\.yaml"), runs.runner(lambda _: None):
         pytest.fail("a runner without an instance")
-
-
-def test_a_leaderboard_that_was_never_made_says_how_to_make_it(home):
-    with pytest.raises(ArtifactMissing, match="Run vidrank backfill"):
-        list(runs.leaderboards(["7d"], ["concat"]))
 
 
 def test_one_horizon_or_all_and_no_other():
@@ -122,6 +117,7 @@ def test_a_backfill_fuses_each_strategy_and_then_refreshes_and_trains_each_horiz
         ("refresh_targets", "14d"),
         ("train_suite", "concat × 14d"),
         ("train_suite", "sum_pool × 14d"),
+        ("compare", "all leaderboards"),
     ]
 
 
@@ -132,7 +128,7 @@ def test_a_horizon_that_cannot_be_learned_stops_no_other_and_is_raised_at_last(t
         runner.backfill(["7d", "14d"], ["concat"])
     assert ("told", "7d was left out: 7d has no labels.") in jobs
     assert ("train_suite", "concat × 7d") not in jobs
-    assert jobs[-1] == ("train_suite", "concat × 14d")
+    assert jobs[-2:] == [("train_suite", "concat × 14d"), ("compare", "all leaderboards")]
 
 
 def test_every_unbroken_stretch_of_days_is_one_run(told_jobs, tmp_path):

@@ -1,5 +1,6 @@
 """What an asset shows of itself in the UI."""
 
+from base64 import b64encode
 from typing import Any
 
 import dagster as dg
@@ -33,6 +34,11 @@ def table_metadata(frame: pl.DataFrame, *, rows: int = 10) -> dg.TableMetadataVa
         records=[dg.TableRecord(row) for row in shown.iter_rows(named=True)],
         schema=dg.TableSchema(columns=[dg.TableColumn(name, str(dtype)) for name, dtype in frame.schema.items()]),
     )
+
+
+def picture_metadata(png: bytes) -> dg.MarkdownMetadataValue:
+    """A picture that the UI shows in the place of its name."""
+    return dg.MetadataValue.md(f"![chart](data:image/png;base64,{b64encode(png).decode()})")
 
 
 def _readable(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -1,22 +1,26 @@
 """All families of one strategy and horizon: the ensemble of them, the ranking, and the record of the run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, picture_metadata, schema_metadata, table_metadata
 from vidrank_assets.assets.models import MODEL_SNAPSHOT, SUITE
 from vidrank_assets.assets.partitions import by_strategy_and_horizon
 from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
 from vidrank_assets.schema import Table
 from vidrank_assets.selection.ensemble import ensemble_trial
+from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics, titled
 from vidrank_assets.selection.leaderboard import leaderboard as ranked
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
+from vidrank_assets.selection.report import report_page
+from vidrank_assets.selection.report_figures import charts_png
 from vidrank_assets.selection.run_record import merged_config
 from vidrank_assets.settings import Settings
 
@@ -75,15 +79,11 @@ def ranked_families(
     ranking = Ranking(config.rank_metric, resamples=config.resamples, seed=config.seed)
     table = ranked(trials, [each.name for each in trials], run_id=run_id, ranking=ranking)
     slices = slice_metrics(trials, run_id=run_id)
-    snapshot = ModelSnapshot(
-        trials=trials,
-        leaderboard=table,
-        slice_metrics=slices,
-        split_manifest=families[0].split_manifest,
-        config=merged_config([each.config for each in families], ranking=config.model_dump()),
-        data=families[0].data,
-        made_at=datetime.now(UTC),
-    )
+    snapshot = _snapshot(families, trials, table, slices, config=config.model_dump())
+    pictures = {
+        name: picture_metadata(picture)
+        for name, picture in charts_png(trials, table, slices, data=snapshot.data).items()
+    }
     best = table.row(0, named=True)
     yield dg.MaterializeResult(
         asset_key=LEADERBOARD.name,
@@ -94,9 +94,32 @@ def ranked_families(
             "best": best["model"],
             f"best_test_{config.rank_metric}": best[f"test_{config.rank_metric}"],
             "best_test_improvement": best["test_improvement"],
+            "chart": pictures["leaderboard"],
         },
     )
     yield dg.MaterializeResult(
         asset_key=SLICE_METRICS.name, value=slices, metadata={"slices": table_metadata(slices, rows=200)}
     )
-    yield dg.MaterializeResult(asset_key="model_snapshot", value=snapshot)
+    yield dg.MaterializeResult(asset_key="model_snapshot", value=snapshot, metadata={"run_id": run_id, **pictures})
+
+
+def _snapshot(
+    families: Sequence[ModelSnapshot],
+    trials: Sequence[Trial],
+    table: pl.DataFrame,
+    slices: pl.DataFrame,
+    *,
+    config: Mapping[str, Any],
+) -> ModelSnapshot:
+    """The record of the run, with its report."""
+    used, data = merged_config([each.config for each in families], ranking=config), families[0].data
+    return ModelSnapshot(
+        trials=trials,
+        leaderboard=table,
+        slice_metrics=slices,
+        split_manifest=families[0].split_manifest,
+        config=used,
+        data=data,
+        made_at=datetime.now(UTC),
+        report=report_page(trials, table, slices, data=data, config=used, run_id=table["run_id"][0]),
+    )

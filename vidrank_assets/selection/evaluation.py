@@ -1,11 +1,10 @@
 """One family on one grid partition: fitted on train, its predictions for val and test, and for honest pairs."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -90,37 +89,6 @@ class Trial:
     def is_baseline(self) -> bool:
         """Whether every other family must beat it."""
         return self.origin == "baseline"
-
-    def save(self, folder: Path) -> None:
-        """Write model, predictions and figures into an existing folder; nothing in it needs unpickling."""
-        (folder / "model").mkdir()
-        self.model.save(folder / "model")
-        self.predictions.write_parquet(folder / "predictions.parquet")
-        self.pair_predictions.write_parquet(folder / "pair_predictions.parquet")
-        self.modality_weights.write_parquet(folder / "modality_weights.parquet")
-        figures = {
-            "model": self.name,
-            "cell": asdict(self.cell),
-            "findings": asdict(self.findings),
-            "n_train": self.n_train,
-            "fit_seconds": self.fit_seconds,
-            "predict_ms_per_1k": self.predict_ms_per_1k,
-        }
-        (folder / "trial.json").write_text(json.dumps(figures, indent=2))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """The trial that `save` wrote."""
-        figures = json.loads((folder / "trial.json").read_text())
-        return cls(
-            cell=Cell(**figures.pop("cell")),
-            findings=Findings.of(figures.pop("findings")),
-            model=load_family(figures.pop("model")).load(folder / "model"),
-            predictions=pl.read_parquet(folder / "predictions.parquet"),
-            pair_predictions=pl.read_parquet(folder / "pair_predictions.parquet"),
-            modality_weights=pl.read_parquet(folder / "modality_weights.parquet"),
-            **figures,
-        )
 
 
 def trial(task: Task, family: str, *, seed: int = 42, parameters: Mapping[str, Any] | None = None) -> Trial:

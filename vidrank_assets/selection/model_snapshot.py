@@ -133,7 +133,8 @@ def _figures(each: Trial) -> dict[str, Any]:
 
 
 def _named(rows: pl.DataFrame, each: Trial) -> pl.DataFrame:
-    return rows.insert_column(1, pl.Series("model", [each.name] * rows.height, pl.String))
+    first, *others = rows.columns
+    return rows.select(first, pl.lit(each.name).alias("model"), *others)
 
 
 def _of(rows: pl.DataFrame, name: str) -> pl.DataFrame:

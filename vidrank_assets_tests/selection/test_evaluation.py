@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vidrank_assets.errors import UnknownName
-from vidrank_assets.selection.evaluation import Trial, trial
+from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.metrics import rmse_log
 
 
@@ -36,22 +36,6 @@ def test_two_trials_with_one_seed_predict_the_same_to_the_bit(small_task):
     first, second = (trial(small_task, "lightgbm", seed=3) for _ in range(2))
     assert first.predictions.equals(second.predictions)
     assert first.pair_predictions.equals(second.pair_predictions)
-
-
-def test_a_stored_trial_comes_back_whole(small_task, tmp_path):
-    made = trial(small_task, "ridge")
-    made.save(tmp_path)
-    loaded = Trial.load(tmp_path)
-    assert loaded.cell == made.cell and loaded.name == "ridge" and not loaded.is_baseline
-    assert (loaded.n_train, loaded.fit_seconds, loaded.predict_ms_per_1k) == (
-        80,
-        made.fit_seconds,
-        made.predict_ms_per_1k,
-    )
-    assert loaded.predictions.equals(made.predictions)
-    assert loaded.pair_predictions.equals(made.pair_predictions)
-    part = small_task.parts["test"]
-    np.testing.assert_array_equal(loaded.model.predict(part), made.model.predict(part))
 
 
 def test_a_family_that_is_not_listed_is_refused(small_task):

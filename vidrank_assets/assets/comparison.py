@@ -1,0 +1,50 @@
+"""What is best over all strategies, horizons and runs; and what each modality is worth."""
+
+import dagster as dg
+
+from vidrank_assets import recorded
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
+from vidrank_assets.assets.metadata import OWNER, table_metadata
+from vidrank_assets.assets.partitions import every_partition
+from vidrank_assets.assets.resources import FolderStore
+from vidrank_assets.selection.comparison import comparison as compared
+from vidrank_assets.selection.comparison import printed, side_by_side
+from vidrank_assets.selection.comparison_record import ComparisonRecord
+from vidrank_assets.selection.report_comparison import comparison_page
+from vidrank_assets.settings import Settings
+
+
+class ComparisonConfig(dg.Config):
+    """How rows are ranked."""
+
+    rank_metric: str = Settings().rank_metric
+
+
+@dg.asset(
+    group_name="selection",
+    kinds={"html", "parquet"},
+    owners=[OWNER],
+    deps=every_partition("model_snapshot"),
+    io_manager_key="artifacts",
+    retry_policy=RETRIES,
+)
+@faults_are_final
+def comparison(
+    context: dg.AssetExecutionContext, config: ComparisonConfig, store: dg.ResourceParam[FolderStore]
+) -> dg.MaterializeResult[ComparisonRecord]:
+    """Every leaderboard that was ever made, ranked among those of the same horizon and the same test videos."""
+    found = recorded.all_leaderboards(store.open())
+    for folder in found.other_columns:
+        context.log.warning(f"{folder} is of another version of vidrank and is not compared.")
+    table = compared(found.rows, metric_name=config.rank_metric)
+    page = comparison_page(found.rows, found.label_counts)
+    return dg.MaterializeResult(
+        value=ComparisonRecord(table, page),
+        metadata={
+            "leaderboards": table.select("run_id", "fusion_strategy", "horizon_days").n_unique(),
+            "runs": table["run_id"].n_unique(),
+            "not_compared": len(found.other_columns),
+            "best": table_metadata(printed(table.filter("is_best_of_horizon")), rows=50),
+            "side_by_side": table_metadata(side_by_side(table), rows=100),
+        },
+    )
