@@ -1,5 +1,7 @@
 from datetime import date
+from typing import get_args
 
+from vidrank_assets.catalog import ENCODERS, Modality
 from vidrank_assets.settings import Settings
 
 
@@ -25,3 +27,15 @@ def test_no_setting_holds_a_credential():
 
 def test_every_setting_says_what_it_means():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_every_modality_has_an_encoder_that_needs_no_download():
+    defaults = Settings().encoders
+    assert list(defaults) == list(get_args(Modality))
+    assert {ENCODERS.entries[name].modality for name in defaults.values()} == set(defaults)
+    assert {ENCODERS.entries[name].device for name in defaults.values()} == {"cpu"}
+
+
+def test_the_encoder_of_a_modality_is_a_setting(monkeypatch):
+    monkeypatch.setenv("VIDRANK_AUDIO_ENCODER", "clap")
+    assert Settings().encoders["audio"] == "clap"

@@ -5,10 +5,13 @@ import polars as pl
 import pytest
 
 from vidrank_assets.assets.io_managers import Tables
+from vidrank_assets.assets.jobs import captured_daily
 from vidrank_assets.assets.media import media_files
 from vidrank_assets.assets.partitions import by_day
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture import media_files as owned
+from vidrank_assets.definitions import definitions
+from vidrank_assets.settings import Settings
 from vidrank_assets.tables import MEDIA_FILES, SNAPSHOTS
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -99,3 +102,15 @@ def test_without_a_folder_the_days_are_empty_and_say_why(made, monkeypatch):
     monkeypatch.delenv("VIDRANK_MEDIA", raising=False)
     assert made(*DAYS) == [[], []]
     assert made.metadata[DAYS[0]]["why_empty"] == "VIDRANK_MEDIA is not set"
+
+
+@pytest.mark.parametrize("media", [None, "/films"])
+def test_the_daily_capture_takes_sound_and_film_only_where_there_is_a_folder_of_them(media):
+    loaded = definitions()
+    graph = loaded.resolve_asset_graph()
+    taken = {key.to_user_string() for key in captured_daily(Settings(media=media)).resolve(graph)}
+    always = {"snapshots", "thumbnails", "embeddings/thumbnail_statistics", "embeddings/title_ngrams"}
+    with_media = {"media_files", "embeddings/sound_statistics", "embeddings/frame_statistics"}
+    assert always <= taken
+    assert with_media & taken == (with_media if media else set())
+    assert not {"embeddings/clap", "embeddings/clip_frames"} & taken
