@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from vidrank_assets.assets.compute import PLACEMENTS
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, by_strategy
 from vidrank_assets.assets.resources import FolderStore
@@ -20,7 +21,6 @@ from vidrank_assets.errors import NoRows
 from vidrank_assets.features import embedding, foreign, fused_rows
 from vidrank_assets.features.encoders.base import Encoder, load_encoder
 from vidrank_assets.features.fusion.base import POOL_WIDTH, Modality, load_fusion
-from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.settings import Settings
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import EMBEDDING_MANIFEST, FUSED_MANIFEST
@@ -52,7 +52,9 @@ def encoder_asset(name: str, entry: Entry) -> dg.AssetsDefinition:
         ins={"captured": dg.AssetIn(_SOURCES[entry.modality])},
         pool=placement.pool,
         op_tags=dict(placement.op_tags),
+        retry_policy=RETRIES,
     )
+    @faults_are_final
     def embeddings(
         context: dg.AssetExecutionContext, captured: pl.LazyFrame, store: dg.ResourceParam[FolderStore]
     ) -> dg.MaterializeResult[Any]:
@@ -142,7 +144,9 @@ class FusionConfig(dg.Config):
         dg.AssetDep(dg.AssetKey(["embeddings", encoder]), partition_mapping=dg.AllPartitionMapping())
         for encoder in _CHOSEN.values()
     ],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def fused_embeddings(
     context: dg.AssetExecutionContext, config: FusionConfig, store: dg.ResourceParam[FolderStore]
 ) -> dg.MaterializeResult[pl.DataFrame]:
@@ -244,14 +248,3 @@ def _elsewhere(store: FolderStore, root: str) -> Storage:
     """A folder, or a place in a bucket that is reached as our own store is."""
     same_kind = root.startswith("s3://")
     return store.model_copy(update={"root": root}).open() if same_kind else FolderStore(root=root).open()
-
-
-def fused_vectors(store: Storage, manifest: pl.DataFrame) -> Vectors:
-    """The vectors that rows of `tables.FUSED_MANIFEST` name, in their order.
-
-    Raises NoRows: there are no rows. ArtifactMissing, ChecksumMismatch: a shard is gone or was changed.
-    """
-    if manifest.is_empty():
-        raise NoRows("a fused manifest must have rows to be read; it has none. Materialize fused_embeddings again.")
-    matrix = store.gather(manifest["fused_key"].to_list(), manifest["shard_idx"].to_list())
-    return Vectors(tuple(manifest["video_id"]), matrix, store.read_shard(manifest["fused_key"][0]).blocks)

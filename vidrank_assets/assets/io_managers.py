@@ -20,6 +20,7 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.errors import AlreadyStored, ArtifactMissing
 from vidrank_assets.files import Stored
+from vidrank_assets.recorded import SNAPSHOTS
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import TABLES
 
@@ -114,11 +115,13 @@ class Artifacts(dg.ConfigurableIOManager):
 
 
 def _run_folder(context: dg.OutputContext) -> str:
-    """Where a run keeps what it made: all families of a cell, or one of them."""
-    family = [f"model={context.asset_key.path[-1]}"] if context.asset_key.path[0] == "models" else []
-    run = f"run_id={run_id_of(context.step_context.dagster_run)}"
-    partition = folder_of(context.asset_partitions_def, _one_partition(context))
-    return "/".join(["models/snapshots", run, *family, partition])
+    """Where a run keeps what it made: all families of a cell, one of them, or a comparison."""
+    run = f"{SNAPSHOTS}/run_id={run_id_of(context.step_context.dagster_run)}"
+    partition, name = _one_partition(context), context.asset_key.path[-1]
+    if partition == _UNPARTITIONED:
+        return f"{run}/{name}"
+    cell = folder_of(context.asset_partitions_def, partition)
+    return f"{run}/model={name}/{cell}" if context.asset_key.path[0] == "models" else f"{run}/{cell}"
 
 
 def _write(store: Storage, context: dg.OutputContext, partition: str, frame: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 
 from vidrank_assets.assets.checks import conforming, schema_check
+from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
@@ -29,7 +30,9 @@ _DAY = pl.col("captured_at").dt.date()
     backfill_policy=ONE_RUN,
     io_manager_key="tables",
     check_specs=[schema_check(MEDIA_FILES)],
+    retry_policy=RETRIES,
 )
+@faults_are_final
 def media_files(
     context: dg.AssetExecutionContext, snapshots: pl.LazyFrame, store: dg.ResourceParam[FolderStore]
 ) -> Iterator[dg.MaterializeResult[Any]]:

@@ -8,7 +8,6 @@ from vidrank_assets.assets import capture
 from vidrank_assets.assets.io_managers import Tables
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.sample_world import SampleWorld
-from vidrank_assets.errors import InvalidInput
 
 OPS = ("captured_videos", "channel_snapshots", "thumbnails")
 ASSETS = [capture.captured_videos, capture.channel_snapshots, capture.thumbnails]
@@ -73,14 +72,14 @@ def test_a_second_archive_adds_to_the_days_of_the_first(captured, tmp_path):
 def test_the_sample_never_mixes_with_real_captures(captured, tmp_path):
     captured("2026-01-05", "2026-01-05", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
     before = captured.table("snapshots")
-    with pytest.raises(InvalidInput, match="all of the synthetic sample or all real"):
+    with pytest.raises(dg.Failure, match="all of the synthetic sample or all real"):
         captured("2026-01-05", "2026-01-05")
     assert captured.table("snapshots").equals(before)
 
 
 def test_the_sample_never_mixes_with_real_captures_of_other_days(captured, tmp_path):
     captured("2026-02-01", "2026-02-01")
-    with pytest.raises(InvalidInput, match="holds synthetic ones"):
+    with pytest.raises(dg.Failure, match="holds synthetic ones"):
         captured("2026-01-05", "2026-01-05", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
 
 

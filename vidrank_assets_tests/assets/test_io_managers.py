@@ -9,7 +9,7 @@ import pytest
 from vidrank_assets.assets.io_managers import Artifacts, Tables
 from vidrank_assets.assets.partitions import by_day, by_horizon, by_strategy_and_horizon, every_partition
 from vidrank_assets.assets.resources import FolderStore
-from vidrank_assets.errors import ArtifactMissing, ChecksumMismatch
+from vidrank_assets.assets.run_id import BACKFILL
 
 DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]
 EVERY = dg.AssetIn(partition_mapping=dg.AllPartitionMapping())
@@ -93,7 +93,7 @@ def test_an_input_that_nothing_was_stored_for_is_refused_unless_it_is_optional(i
     def lenient(snapshots: pl.LazyFrame) -> list:
         return snapshots.collect().columns
 
-    with pytest.raises(ArtifactMissing, match="snapshots must be materialized before it is read"):
+    with pytest.raises(dg.Failure, match="ArtifactMissing: snapshots must be materialized before it is read"):
         materialized(strict, instance, resources)
     assert materialized(lenient, instance, resources)[:2] == ["video_id", "captured_at"]
 
@@ -106,7 +106,9 @@ def test_a_partition_that_was_changed_since_it_was_recorded_is_refused(three_day
     def reader(snapshots: pl.LazyFrame) -> int:
         return 0
 
-    with pytest.raises(ChecksumMismatch, match=r"day=2026-01-06/data.parquet must hold the bytes that were recorded"):
+    with pytest.raises(
+        dg.Failure, match=r"ChecksumMismatch: .*day=2026-01-06/data.parquet must hold the bytes that were recorded"
+    ):
         materialized(reader, instance, resources)
 
 
@@ -123,12 +125,13 @@ def test_the_data_version_is_the_checksum_so_equal_tables_are_equal_versions(ins
 
 
 class Note:
-    """Saves itself as a folder of one file."""
+    """Saves itself as a folder of a configuration and a text."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, config: str = "{}") -> None:
+        self.text, self.config = text, config
 
     def save(self, folder: Path) -> None:
+        (folder / "config_used.json").write_text(self.config)
         (folder / "note.txt").write_text(self.text)
 
     @classmethod
@@ -136,23 +139,59 @@ class Note:
         return cls((folder / "note.txt").read_text())
 
 
-def test_an_artifact_is_read_by_the_reference_of_its_latest_materialization(instance, resources, tmp_path):
-    texts = iter(["first", "second"])
+CELL = dg.MultiPartitionKey({"strategy": "concat", "horizon": "7d"})
 
-    @dg.asset(io_manager_key="artifacts", partitions_def=by_strategy_and_horizon)
+
+def noting(note, *, key=("models", "ridge"), partitioned=True):
+    """An asset that stores the note."""
+    levels = {"partitions_def": by_strategy_and_horizon} if partitioned else {}
+
+    @dg.asset(key=list(key), io_manager_key="artifacts", **levels)
     def model() -> Note:
-        return Note(next(texts))
+        return note
 
-    @dg.asset(partitions_def=by_strategy_and_horizon)
+    return model
+
+
+def noted(model, instance, resources, *, run="r1", cell=CELL):
+    result = dg.materialize([model], resources=resources, instance=instance, partition_key=cell, tags={BACKFILL: run})
+    return result.asset_materializations_for_node(model.node_def.name)[0].metadata["artifact"].value
+
+
+def test_an_artifact_is_read_by_the_reference_of_its_latest_materialization(instance, resources):
+    @dg.asset(partitions_def=by_strategy_and_horizon, ins={"model": dg.AssetIn(key=["models", "ridge"])})
     def reader(model: Note) -> str:
         return model.text
 
-    cell = dg.MultiPartitionKey({"strategy": "concat", "horizon": "7d"})
-    for expected in ("first", "second"):
-        result = dg.materialize([model, reader], resources=resources, instance=instance, partition_key=cell)
-        assert result.output_for_node("reader") == expected
-    written = list((tmp_path / "store" / "model" / "strategy=concat" / "horizon=7d").iterdir())
-    assert sorted((folder / "note.txt").read_text() for folder in written) == ["first", "second"]
+    for run, text in (("z", "first"), ("a", "second")):
+        model = noting(Note(text))
+        noted(model, instance, resources, run=run)
+        result = dg.materialize(
+            [model.to_source_assets()[0], reader], resources=resources, instance=instance, partition_key=CELL
+        )
+        assert result.output_for_node("reader") == text
+
+
+def test_a_run_keeps_a_family_all_families_of_a_cell_and_a_comparison_in_folders_of_their_own(instance, resources):
+    assert noted(noting(Note("one")), instance, resources) == (
+        "models/snapshots/run_id=r1/model=ridge/strategy=concat/horizon=7d"
+    )
+    suite = noting(Note("all"), key=("model_snapshot",))
+    assert noted(suite, instance, resources) == "models/snapshots/run_id=r1/strategy=concat/horizon=7d"
+    compared = noting(Note("compared"), key=("comparison",), partitioned=False)
+    assert noted(compared, instance, resources, cell=None) == "models/snapshots/run_id=r1/comparison"
+
+
+def test_a_second_write_to_the_place_of_a_run_is_refused(instance, resources):
+    noted(noting(Note("first", config='{"seed": 1}')), instance, resources)
+    with pytest.raises(dg.Failure, match="AlreadyStored: .* is written once and is there already"):
+        noted(noting(Note("second", config='{"seed": 2}')), instance, resources)
+
+
+def test_a_retry_takes_what_its_run_had_stored_before_it_was_killed(instance, resources, tmp_path):
+    key = noted(noting(Note("before the kill")), instance, resources)
+    assert noted(noting(Note("again")), instance, resources) == key
+    assert (tmp_path / "store" / key / "note.txt").read_text() == "before the kill"
 
 
 def test_a_dependency_on_every_partition_does_not_depend_on_the_partition_made():

@@ -1,0 +1,119 @@
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from vidrank_assets.assets.automation import (
+    compare_after_training,
+    daily_capture,
+    failed_runs,
+    refresh_after_capture,
+    weekly_training,
+)
+from vidrank_assets.assets.run_id import BACKFILL
+from vidrank_assets.catalog import FUSIONS
+from vidrank_assets.definitions import definitions
+from vidrank_assets.errors import NoRows
+from vidrank_assets.horizons import HORIZONS
+
+
+@pytest.fixture(scope="module")
+def repository():
+    return definitions().get_repository_def()
+
+
+def test_the_schedule_captures_the_day_it_runs_on(repository):
+    schedule = repository.get_schedule_def(daily_capture.name)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=datetime(2026, 3, 1, 5, tzinfo=UTC),
+            repository_def=repository,
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests
+    assert request.partition_key == "2026-03-01"
+
+
+@dg.job
+def capture_day():
+    """Stands for the capture, which the sensor only knows by name."""
+    dg.op(name="captured")(lambda: None)()
+
+
+def refreshed(tags):
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = capture_day.execute_in_process(instance=instance, tags=tags)
+        context = dg.build_run_status_sensor_context(
+            sensor_name=refresh_after_capture.name,
+            dagster_event=next(event for event in result.all_events if event.is_job_success),
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+        )
+        return [(request.job_name, request.partition_key) for request in refresh_after_capture(context) or ()]
+
+
+def test_a_scheduled_capture_is_followed_by_a_refresh_of_every_horizon_and_strategy():
+    requests = refreshed({"dagster/schedule_name": "daily_capture"})
+    assert requests == [
+        *(("refresh_targets", horizon) for horizon in HORIZONS),
+        *(("fuse", strategy) for strategy in FUSIONS.entries),
+    ]
+
+
+def test_a_capture_by_hand_is_followed_by_nothing():
+    assert refreshed({}) == []
+
+
+def test_every_cell_of_the_grid_is_trained_on_mondays_as_one_backfill():
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=datetime(2026, 3, 2, 7, tzinfo=UTC)
+        )
+        requests = weekly_training.evaluate_tick(context).run_requests
+    assert len(requests) == len(HORIZONS) * len(FUSIONS.entries) == len({each.run_key for each in requests})
+    assert {each.tags[BACKFILL] for each in requests} == {"weekly-2026-03-02"}
+
+
+@dg.asset(name="leaderboard")
+def any_leaderboard():
+    """Stands for the leaderboard, which the sensor only knows by name."""
+    return 1
+
+
+def test_a_leaderboard_by_whatever_run_is_followed_by_the_comparison(repository):
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([any_leaderboard], instance=instance)
+        context = dg.build_sensor_context(instance=instance, repository_def=repository, sensor_name="any")
+        (request,) = compare_after_training.evaluate_tick(context).run_requests
+        assert request.run_key and compare_after_training.job_name == "compare"
+
+
+@dg.op
+def hopeless():
+    raise dg.Failure("NoRows: 7d has no labels.", allow_retries=False) from NoRows("7d has no labels.")
+
+
+@dg.op
+def broken():
+    raise ConnectionError("the network is away")
+
+
+@pytest.mark.parametrize(
+    ("op", "said"), [(hopeless, "NoRows: 7d has no labels."), (broken, "ConnectionError: the network is away")]
+)
+def test_a_failed_run_is_logged_with_what_failed_where_and_why(op, said, caplog):
+    job = dg.GraphDefinition(name="train_suite", node_defs=[op]).to_job()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance, raise_on_error=False, tags={"dagster/partition": "7d|concat"}
+        )
+        context = dg.build_run_status_sensor_context(
+            sensor_name=failed_runs.name,
+            dagster_event=next(event for event in result.all_events if event.is_job_failure),
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+        ).for_run_failure()
+        with caplog.at_level("ERROR"):
+            failed_runs(context)
+    (line,) = [record.getMessage() for record in caplog.records if "train_suite" in record.getMessage()]
+    assert line.endswith(f"train_suite · 7d|concat · {op.name}: {said}")
