@@ -6,8 +6,11 @@ whatever moment a process is killed at, a reader sees the file that was there be
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from io import BufferedIOBase, BufferedReader, BytesIO
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, NamedTuple
@@ -16,6 +19,10 @@ from uuid import uuid4
 from upath import UPath
 
 from vidrank_assets.errors import AlreadyStored, ArtifactMissing, ChecksumMismatch
+
+#: The names that `_staged` gives to files nobody may see yet, and how long ago their writer must have been killed.
+_STAGED = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{32}\.partial")
+_ABANDONED = timedelta(days=1)
 
 
 class Stored(NamedTuple):
@@ -69,6 +76,20 @@ class Files:
         self._compare(key, hashlib.sha256(content).hexdigest(), sha256)
         return content
 
+    def sweep(self, *, now: datetime) -> list[str]:
+        """Remove what killed processes were writing more than a day ago, and return the keys it would have had.
+
+        A file that is being written has just changed, so it stays. A bucket never holds unfinished files.
+        """
+        removed, before = [], (now - _ABANDONED).timestamp()
+        for file in Path(self.root).rglob(".*.partial") if self._is_folder else []:
+            unfinished = _STAGED.fullmatch(file.name)
+            with suppress(FileNotFoundError):  # its writer has just finished
+                if unfinished and file.stat().st_mtime < before:
+                    file.unlink()
+                    removed.append(file.relative_to(self.root).with_name(unfinished["name"]).as_posix())
+        return sorted(removed)
+
     # ── how a file becomes visible ────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
@@ -99,6 +120,22 @@ class Files:
         except OSError as error:
             raise self._taken(key) if _is_refused(error) else error from None
         return stored
+
+    @contextmanager
+    def _opened(self, key: str, *, sha256: str) -> Iterator[BufferedIOBase]:
+        """The file under the key, to be read in parts. Raises what `read` raises.
+
+        In a folder its checksum is computed once a process, until the file is another or was touched; what comes out
+        of a bucket is fetched, and compared, as a whole.
+        """
+        if not self._is_folder:
+            yield BytesIO(self.read(key, sha256=sha256))
+            return
+        if not self.exists(key):
+            raise self._missing(key)
+        with Path(self.root / key).open("rb") as file:
+            self._compare(key, _sha256_once(file), sha256)
+            yield file
 
     def _verify(self, key: str, sha256: str | None) -> None:
         if sha256 is None and self.exists(key):
@@ -139,6 +176,18 @@ def sha256_of(file: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+#: The SHA-256 of files that were read before, by what the file system says of each; any write to one changes that.
+_KNOWN: dict[tuple[int, ...], str] = {}
+
+
+def _sha256_once(file: BufferedReader) -> str:
+    now = os.fstat(file.fileno())
+    identity = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+    if identity not in _KNOWN:
+        _KNOWN[identity] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _KNOWN[identity]
 
 
 def _flush(path: Path) -> None:

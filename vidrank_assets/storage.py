@@ -18,25 +18,19 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from vidrank_assets.errors import ArtifactMissing, ChecksumMismatch
 from vidrank_assets.files import Files, Stored, sha256_of
+from vidrank_assets.shards import Shard, ShardFile, encoded
 
 #: Shards read at a time: checksums use every core, and a bucket answers several requests at once.
 _READERS = 4
 _CHECKSUMS = "checksums.json"
-
-
-class Shard(NamedTuple):
-    """The vectors of one file. matrix: (n_videos, n_columns); blocks: the width of each named block of columns."""
-
-    video_ids: tuple[str, ...]
-    matrix: NDArray[np.float32]
-    blocks: Mapping[str, int]
 
 
 class Storage(Files):
@@ -83,45 +77,58 @@ class Storage(Files):
     ) -> str:
         """Store vectors, (n_videos, n_columns), in a file named by its SHA-256, and return its key.
 
-        The same vectors have the same key and are written once.
+        The same vectors have the same key and are written once; what was damaged since is written again.
+        Raises InvalidInput: there is not one id a row, or the blocks are not as wide as the matrix.
         """
-        buffer = BytesIO()
-        np.savez(
-            buffer,
-            vectors=np.ascontiguousarray(matrix, np.float32),
-            video_ids=np.array(video_ids, dtype=np.str_),
-            block_names=np.array(list(blocks), dtype=np.str_),
-            block_widths=np.array(list(blocks.values()), dtype=np.int64),
-        )
-        content = buffer.getvalue()
-        key = f"{prefix}/{hashlib.sha256(content).hexdigest()}.npz"
-        if not self.exists(key):
+        content = encoded(video_ids, matrix, blocks)
+        sha256 = hashlib.sha256(content).hexdigest()
+        key = f"{prefix}/{sha256}.npz"
+        try:
+            self._verify(key, sha256)
+        except (ArtifactMissing, ChecksumMismatch):
             self.write(key, content)
         return key
 
     def read_shard(self, key: str) -> Shard:
-        """The vectors under the key, checked against its name. Raises what `read` raises."""
-        named = Path(key).stem
-        with np.load(BytesIO(self.read(key, sha256=named)), allow_pickle=False) as arrays:
-            blocks = dict(zip(arrays["block_names"].tolist(), arrays["block_widths"].tolist(), strict=True))
-            return Shard(tuple(arrays["video_ids"].tolist()), arrays["vectors"], blocks)
+        """The vectors under the key, checked against its name.
 
-    def gather(self, shard_keys: Sequence[str], shard_rows: Sequence[int]) -> NDArray[np.float32]:
-        """Row `shard_rows[i]` of shard `shard_keys[i]`, for every i: (n, n_columns). Each shard is opened once."""
+        Raises what `read` raises; InvalidInput: the file is no shard as `write_shard` makes them.
+        """
+        with self._open_shard(key) as shard:
+            return shard.read()
+
+    def shard_blocks(self, key: str) -> dict[str, int]:
+        """The width of each named block of the shard's columns; no vector is read. Raises what `read_shard` raises."""
+        with self._open_shard(key) as shard:
+            return shard.blocks()
+
+    def gather(
+        self, shard_keys: Sequence[str] | pl.Series, shard_rows: Sequence[int] | pl.Series
+    ) -> NDArray[np.float32]:
+        """Row `shard_rows[i]` of shard `shard_keys[i]`, for every i: (n, n_columns). Each shard is opened once.
+
+        Raises what `read_shard` raises; InvalidInput: a shard lacks the row, or is not as wide as the first.
+        """
         wanted = pl.DataFrame({"key": shard_keys, "row": shard_rows}, schema={"key": pl.String, "row": pl.Int64})
         shards = wanted.with_row_index("place").partition_by("key", maintain_order=True)
         if not shards:
             return np.empty((0, 0), np.float32)
-        first = self.read_shard(shards[0]["key"][0]).matrix
-        gathered = np.empty((wanted.height, first.shape[1]), np.float32)
-        gathered[shards[0]["place"].to_numpy()] = first[shards[0]["row"].to_numpy()]
 
         def fill(rows: pl.DataFrame) -> None:
-            gathered[rows["place"].to_numpy()] = self.read_shard(rows["key"][0]).matrix[rows["row"].to_numpy()]
+            with self._open_shard(rows["key"][0]) as shard:
+                shard.read_rows(rows["row"].to_numpy(), into=gathered, at=rows["place"].to_numpy())
 
-        with ThreadPoolExecutor(_READERS) as readers:
-            list(readers.map(fill, shards[1:]))
+        with self._open_shard(shards[0]["key"][0]) as first, ThreadPoolExecutor(_READERS) as readers:
+            gathered = np.empty((wanted.height, first.shape[1]), np.float32)
+            others = readers.map(fill, shards[1:])
+            first.read_rows(shards[0]["row"].to_numpy(), into=gathered, at=shards[0]["place"].to_numpy())
+            list(others)
         return gathered
+
+    @contextmanager
+    def _open_shard(self, key: str) -> Iterator[ShardFile]:
+        with self._opened(key, sha256=Path(key).stem) as file:
+            yield ShardFile(file, name=self.uri(key))
 
     # ── artifacts ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import shutil
 import signal
@@ -5,15 +6,17 @@ import subprocess
 import sys
 import textwrap
 import time
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidrank_assets.errors import AlreadyStored, ArtifactMissing, ChecksumMismatch
+from vidrank_assets.errors import AlreadyStored, ArtifactMissing, ChecksumMismatch, InvalidInput
 from vidrank_assets.storage import Storage
 
 FRAME = pl.DataFrame({"video_id": ["a", "b"], "target_log": [1.5, None]})
@@ -87,10 +90,88 @@ def test_each_shard_is_opened_once_however_many_rows_are_read(tmp_path, monkeypa
     store = Storage(str(tmp_path))
     keys = [shard(store), shard(store, "uv", MATRIX[:2] + 100)]
     opened = []
-    read = Storage.read
-    monkeypatch.setattr(Storage, "read", lambda self, key, **known: opened.append(key) or read(self, key, **known))
+    open_shard = Storage._open_shard
+    monkeypatch.setattr(Storage, "_open_shard", lambda self, key: opened.append(key) or open_shard(self, key))
     store.gather(keys * 50, [0, 1] * 50)
     assert sorted(opened) == sorted(keys)
+
+
+def test_the_checksum_of_a_shard_is_computed_once_a_process(tmp_path, monkeypatch):
+    key = shard(Storage(str(tmp_path)))
+    computed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, kind: computed.append(file.name) or digest(file, kind))
+    for _ in range(3):
+        Storage(str(tmp_path)).gather([key, key], [0, 1])
+    assert computed == [str(tmp_path / key)]
+
+
+def test_a_shard_damaged_in_its_place_after_it_was_read_is_refused(tmp_path):
+    store = Storage(str(tmp_path))
+    file = tmp_path / shard(store)
+    store.gather([shard(store)], [0])
+    with file.open("r+b") as opened:
+        opened.seek(200)
+        opened.write(b"\xff")
+    os.utime(file, (1, 1))  # as when it is damaged at another second than it was written in
+    with pytest.raises(ChecksumMismatch):
+        store.gather([shard(store, matrix=MATRIX + 1), file.relative_to(tmp_path).as_posix()], [0, 0])
+
+
+def test_writing_the_vectors_of_a_damaged_shard_again_repairs_it(store):
+    key = shard(store)
+    store.write(key, store.read(key)[:-1])
+    assert shard(store) == key
+    np.testing.assert_array_equal(store.gather([key], [2]), MATRIX[[2]])
+
+
+def test_no_file_stays_open_whether_a_shard_is_read_or_refused(tmp_path):
+    store = Storage(str(tmp_path))
+    keys = [shard(store), shard(store, "uv", MATRIX[:2] + 100), foreign(store, vectors=MATRIX.astype(np.float64))]
+    before = open_files(tmp_path)
+    store.gather(keys[:2] * 2, [0, 0, 1, 1])
+    store.read_shard(keys[0])
+    with pytest.raises(InvalidInput):
+        store.gather(keys, [0, 0, 0])
+    assert open_files(tmp_path) == before == []
+
+
+def open_files(folder):
+    return [file.path for file in psutil.Process().open_files() if file.path.startswith(str(folder))]
+
+
+def foreign(store, *, save=np.savez, **changed):
+    """A file that is named by its SHA-256 as ours are, but was written by something else."""
+    arrays = {"vectors": MATRIX, "video_ids": np.array(list("wxyz")), "block_names": np.array(["text"])}
+    arrays |= {"block_widths": np.array([3])} | changed
+    content = BytesIO()
+    save(content, **{name: array for name, array in arrays.items() if array is not None})
+    return store.write(f"s/{hashlib.sha256(content.getvalue()).hexdigest()}.npz", content.getvalue()).key
+
+
+def test_a_shard_of_another_system_is_refused_with_its_place_and_the_way_out(store):
+    key = foreign(store, save=np.savez_compressed)
+    with pytest.raises(InvalidInput, match=rf"{key} must be a shard as .*; it is compressed. Materialize"):
+        store.gather([key], [0])
+
+
+def test_the_blocks_of_a_shard_are_known_without_its_vectors(store):
+    key = store.write_shard("fused/concat", list("wxyz"), MATRIX, {"text": 1, "image": 2})
+    assert list(store.shard_blocks(key).items()) == [("text", 1), ("image", 2)]
+
+
+@pytest.mark.parametrize("row", [-1, 4])
+def test_a_row_that_a_shard_does_not_hold_is_refused(store, row):
+    with pytest.raises(
+        InvalidInput, match=rf"holds 4 vectors of 3 columns; rows {row} to {row} of 3 columns were asked"
+    ):
+        store.gather([shard(store)], [row])
+
+
+def test_shards_of_different_widths_are_not_gathered_into_one_matrix(store):
+    keys = [shard(store), shard(store, matrix=MATRIX[:, :1])]
+    with pytest.raises(InvalidInput, match="holds 4 vectors of 1 columns; rows 2 to 2 of 3 columns"):
+        store.gather(keys, [2, 2])
 
 
 def test_the_same_vectors_are_one_shard_that_knows_its_videos_and_blocks(store):
@@ -169,6 +250,7 @@ def test_a_pointer_moves_only_for_the_one_who_saw_its_last_entry(store):
     assert store.pointer_log("champion/horizon=7d") == [{"run": "a"}, {"run": "b"}]
 
 
+@settings(deadline=None)  # each example writes and flushes four files
 @given(rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), max_size=40))
 def test_gathering_equals_reading_row_by_row(tmp_path_factory, rows):
     store = Storage(str(tmp_path_factory.mktemp("store")))
