@@ -68,7 +68,7 @@ def require_av() -> None:
 def moments(path: str, *, count: int, short_side: int, step: float | None = None) -> list[Moment] | str:
     """Frames from `count` equal stretches of a film, at most one of each, or the reason why it cannot be read.
 
-    A stretch gives the keyframe that is next to its middle, if one lies in its first half, else its first frame.
+    A stretch gives the last keyframe before its middle, if one lies in its first half, else the frame it begins with.
     short_side: larger frames are brought to it, in pixels. step: seconds to the frame after each, None for none.
     """
 
@@ -78,12 +78,11 @@ def moments(path: str, *, count: int, short_side: int, step: float | None = None
             return f"more than {MAX_PIXELS // 1_000_000} megapixels"
         size.options = _PIXELS  # a film may change its size on the way
         stretch = seconds / count
-        begins = [i * stretch for i in range(count)]
-        sought = [[begin] for begin in begins] if stretch > _NEAR_SECONDS else [begins]
+        begins, far = [i * stretch for i in range(count)], stretch > _NEAR_SECONDS
         found: list[Moment] = []
-        for group in sought:
-            frames = _Frames(film, track, group[0] + stretch / 2 if len(sought) > 1 else 0)
-            found += _moments(frames, group, short_side=short_side, step=step)
+        for together in [[begin] for begin in begins] if far else [begins]:
+            frames = _Frames(film, track, together[0] + stretch / 2 if far else 0)
+            found += _moments(frames, together, short_side=short_side, step=step)
         return found if len(found) >= _ENOUGH * count else _DAMAGED
 
     return _read(path, "video", taken)
