@@ -2,7 +2,19 @@
 
 import dagster as dg
 
-from vidrank_assets.assets import automation, capture, dataset, features, jobs, media, models, selection, tabular
+from vidrank_assets.assets import (
+    ablation,
+    automation,
+    capture,
+    comparison,
+    dataset,
+    features,
+    jobs,
+    media,
+    models,
+    selection,
+    tabular,
+)
 from vidrank_assets.assets.io_managers import Artifacts, Tables
 from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.settings import Settings
@@ -13,7 +25,9 @@ def definitions() -> dg.Definitions:
     """Everything Dagster knows of vidrank."""
     store = store_resource(Settings())
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([capture, media, dataset, features, tabular, models, selection]),
+        assets=dg.load_assets_from_modules(
+            [capture, media, dataset, features, tabular, models, selection, ablation, comparison]
+        ),
         jobs=jobs.JOBS,
         schedules=automation.SCHEDULES,
         sensors=automation.SENSORS,

@@ -21,6 +21,7 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.catalog import FAMILIES
+from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.models.base import load_family
 from vidrank_assets.selection.evaluation import Trial, trial
@@ -67,14 +68,8 @@ def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[ModelSnapshot]]:
         asked = [name for name in families if dg.AssetKey(["models", name]) in context.selected_asset_keys]
         unfused = any(load_family(name).reads_modalities for name in asked)
-        work = task(
-            _cell(context, horizon_targets),
-            metadata_features,
-            fused_vectors(store.open(), fused_embeddings, unfused=unfused),
-            split_manifest=split_manifest,
-            horizon_targets=horizon_targets,
-            later_sides=_later_sides(paired_features),
-        )
+        tables = (metadata_features, paired_features, horizon_targets, split_manifest)
+        work = task_of(context, fused_vectors(store.open(), fused_embeddings, unfused=unfused), *tables)
         keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
         versions, data = data_versions(context.instance, **keys), data_summary(work, horizon_targets)
         for name in asked:
@@ -130,9 +125,31 @@ def run_config(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**ops, "ranked_families": {"config": dict(config["ranking"])}}
 
 
-def _later_sides(paired_features: pl.DataFrame) -> LaterSides:
+def task_of(
+    context: dg.AssetExecutionContext,
+    fused: Vectors,
+    metadata_features: pl.DataFrame,
+    paired_features: pl.DataFrame,
+    horizon_targets: pl.DataFrame,
+    split_manifest: pl.DataFrame,
+) -> Task:
+    """The rows of one cell, joined once for all families of a step."""
+    keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
+    cell = Cell(
+        keys["strategy"],
+        HORIZONS[keys["horizon"]].days,
+        information_set=Settings().information_set,
+        data_source=", ".join(horizon_targets["source"].unique().sort()),
+    )
     pairs, features = TRAINING_PAIRS.schema.names(), METADATA_FEATURES.schema.names()
-    return LaterSides(paired_features.select(pairs), paired_features.select(features))
+    return task(
+        cell,
+        metadata_features,
+        fused,
+        split_manifest=split_manifest,
+        horizon_targets=horizon_targets,
+        later_sides=LaterSides(paired_features.select(pairs), paired_features.select(features)),
+    )
 
 
 def _figures(made: Trial, work: Task) -> Mapping[str, Any]:
@@ -144,16 +161,6 @@ def _figures(made: Trial, work: Task) -> Mapping[str, Any]:
         **made.findings.facts,
         **{f"left_out_{reason}": count for reason, count in work.left_out.items()},
     }
-
-
-def _cell(context: dg.AssetExecutionContext, horizon_targets: pl.DataFrame) -> Cell:
-    keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
-    return Cell(
-        keys["strategy"],
-        HORIZONS[keys["horizon"]].days,
-        information_set=Settings().information_set,
-        data_source=", ".join(horizon_targets["source"].unique().sort()),
-    )
 
 
 #: The families of each step, by its name.

@@ -8,7 +8,9 @@ from vidrank_assets.selection.bootstrap import improvement
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.metrics import METRICS
 
-BASELINES = [name for name, entry in FAMILIES.entries.items() if entry.origin == "baseline" and entry.needs == "publish"]
+BASELINES = [
+    name for name, entry in FAMILIES.entries.items() if entry.origin == "baseline" and entry.needs == "publish"
+]
 
 
 @pytest.mark.slow
