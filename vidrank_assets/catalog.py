@@ -134,5 +134,23 @@ FAMILIES = Catalog(
             "Boosted trees on metadata and the projected fused vector.",
             origin="reference",
         ),
+        "gbdt": Entry(
+            f"{_MODELS}.gbdt:GBDT",
+            "scikit-learn's boosted trees on metadata and the fused vector as a net projects it.",
+            "gpu",
+            origin="reference",
+        ),
+        "concat_mlp": Entry(
+            f"{_MODELS}.concat_mlp:ConcatMLP",
+            "One net on the fused vector and the metadata, end to end.",
+            "gpu",
+            origin="reference",
+        ),
+        "gated_fusion_mlp": Entry(
+            f"{_MODELS}.gated_fusion_mlp:GatedFusionMLP",
+            "A net per modality, and a gate that weighs them.",
+            "gpu",
+            origin="reference",
+        ),
     },
 )

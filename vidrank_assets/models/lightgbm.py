@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vidrank_assets.models.base import Dataset, Vector
-from vidrank_assets.models.boosting import BoostedTrees, TreeInputs
+from vidrank_assets.models.base import Dataset, Findings, Vector
+from vidrank_assets.models.boosting import BoostedTrees, TreeInputs, TreeParameters
 from vidrank_assets.models.linear_projector import LinearProjector
 from vidrank_assets.models.residual import ResidualRegressor
 from vidrank_assets.models.tabular import Matrix64, TreeColumns
@@ -13,6 +13,8 @@ class LightGBM(ResidualRegressor):
     """Trees on the metadata columns beside the columns that `LinearProjector` makes of the fused vector."""
 
     name = "lightgbm"
+    takes = TreeParameters
+    parameters: TreeParameters
 
     def _fit_residual(self, train: Dataset, val: Dataset) -> None:
         self._columns = TreeColumns().fit(train.columns)
@@ -23,6 +25,7 @@ class LightGBM(ResidualRegressor):
             train.targets,
             val=self._tree_inputs(val, self._projector.transform(val.fused)),
             val_target=val.targets,
+            parameters=self.parameters,
             seed=self.seed,
         )
 
@@ -35,16 +38,16 @@ class LightGBM(ResidualRegressor):
         return self._trees.predict(self._tree_inputs(videos, self._projector.transform(videos.fused)))
 
     @property
-    def importances(self) -> dict[str, float]:
-        """Total gain by column."""
-        return self._trees.importances
+    def findings(self) -> Findings:
+        """Device, rounds and curve; and the total gain by column, which the stored trees keep too."""
+        return self._trees.findings
 
     def _save_residual(self, folder: Path) -> None:
-        self._columns.save(folder / "tree_columns.json")
+        self._columns.save(folder)
         self._projector.save(folder / "projector.npz")
         self._trees.save(folder / "trees.txt")
 
     def _load_residual(self, folder: Path) -> None:
-        self._columns = TreeColumns.load(folder / "tree_columns.json")
+        self._columns = TreeColumns.load(folder)
         self._projector = LinearProjector.load(folder / "projector.npz")
         self._trees = BoostedTrees.load(folder / "trees.txt")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vidrank_assets.models.base import Dataset, Vector
-from vidrank_assets.models.boosting import BoostedTrees, TreeInputs
+from vidrank_assets.models.base import Dataset, Findings, Vector
+from vidrank_assets.models.boosting import BoostedTrees, TreeInputs, TreeParameters
 from vidrank_assets.models.residual import ResidualRegressor
 from vidrank_assets.models.tabular import TreeColumns
 
@@ -12,6 +12,8 @@ class MetadataLightGBM(ResidualRegressor):
     """Trees on the metadata columns; the fused vector is not read."""
 
     name = "metadata_lightgbm"
+    takes = TreeParameters
+    parameters: TreeParameters
 
     def _fit_residual(self, train: Dataset, val: Dataset) -> None:
         self._columns = TreeColumns().fit(train.columns)
@@ -20,6 +22,7 @@ class MetadataLightGBM(ResidualRegressor):
             train.targets,
             val=self._tree_inputs(val),
             val_target=val.targets,
+            parameters=self.parameters,
             seed=self.seed,
         )
 
@@ -30,14 +33,14 @@ class MetadataLightGBM(ResidualRegressor):
         return self._trees.predict(self._tree_inputs(videos))
 
     @property
-    def importances(self) -> dict[str, float]:
-        """Total gain by column."""
-        return self._trees.importances
+    def findings(self) -> Findings:
+        """Device, rounds and curve; and the total gain by column, which the stored trees keep too."""
+        return self._trees.findings
 
     def _save_residual(self, folder: Path) -> None:
-        self._columns.save(folder / "tree_columns.json")
+        self._columns.save(folder)
         self._trees.save(folder / "trees.txt")
 
     def _load_residual(self, folder: Path) -> None:
-        self._columns = TreeColumns.load(folder / "tree_columns.json")
+        self._columns = TreeColumns.load(folder)
         self._trees = BoostedTrees.load(folder / "trees.txt")

@@ -41,17 +41,17 @@ def videos_of_channels(n_videos: int, seed: int, information_set: str = "snapsho
     return Dataset(columns, Vectors(ids, fused, {"image": 6, "text": 4}), target)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def train() -> Dataset:
     return videos_of_channels(300, seed=0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def val() -> Dataset:
     return videos_of_channels(120, seed=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def unlabelled(val) -> Dataset:
     return replace(val, target_log=None)
 
