@@ -8,8 +8,11 @@ import numpy as np
 from vidrank_assets.features.vectors import Matrix, Vectors
 from vidrank_assets.models.base import Dataset, Vector
 from vidrank_assets.models.gram import CrossValidatedRidge, grams_by_fold, shuffled_folds
-from vidrank_assets.models.linear import ALPHAS, N_FOLDS, LinearInputs, row_blocks
+from vidrank_assets.models.linear import N_FOLDS, LinearInputs, row_blocks
 from vidrank_assets.models.tabular import Matrix64
+
+#: Four penalties a decade: beside the eigendecomposition that all of them share they cost nothing.
+ALPHAS = tuple(np.geomspace(0.1, 100, 13).tolist())
 
 
 class LinearProjector:

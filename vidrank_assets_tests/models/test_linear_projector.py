@@ -1,8 +1,12 @@
 from dataclasses import replace
 
 import numpy as np
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold
 
 from vidrank_assets.features.vectors import Vectors
+from vidrank_assets.models import linear_projector
+from vidrank_assets.models.linear import N_FOLDS, LinearInputs
 from vidrank_assets.models.linear_projector import LinearProjector
 
 
@@ -62,3 +66,12 @@ def test_a_stored_projector_projects_the_same_to_the_bit(train, val, tmp_path):
     loaded = LinearProjector.load(tmp_path / "projector.npz")
     assert loaded.names == projector.names
     np.testing.assert_array_equal(loaded.transform(val.fused), projector.transform(val.fused))
+
+
+def test_training_rows_are_projected_by_the_ridge_of_scikit_learn_on_the_other_folds(train, monkeypatch):
+    monkeypatch.setattr(linear_projector, "ALPHAS", (3.0,))
+    out_of_fold = LinearProjector(seed=4).fit(train)[:, -1]
+    matrix = np.vstack(list(LinearInputs().fit(train).blocks(train)))
+    for others, held_out in KFold(N_FOLDS, shuffle=True, random_state=4).split(matrix):
+        peer = Ridge(alpha=3.0).fit(matrix[others], train.targets[others])
+        np.testing.assert_allclose(out_of_fold[held_out], matrix[held_out, -10:] @ peer.coef_[-10:], atol=1e-6)

@@ -16,15 +16,15 @@ def test_it_predicts_what_the_grid_search_of_scikit_learn_on_the_same_folds_pred
     inputs = LinearInputs().fit(train)
     train_matrix, val_matrix = (np.vstack(list(inputs.blocks(part))) for part in (train, val))
     mean, val_mean = (model._channel_mean.predict(part) for part in (train, val))
-    folds = KFold(5, shuffle=True, random_state=7)
+    folds = KFold(10, shuffle=True, random_state=7)
     peer = GridSearchCV(Peer(), {"alpha": ALPHAS}, cv=folds, scoring="neg_mean_squared_error")
     peer.fit(train_matrix, train.targets - mean)
-    assert model.findings.facts == {"alpha": peer.best_params_["alpha"], "n_folds": 5}
+    assert model.findings.facts == {"alpha": peer.best_params_["alpha"], "n_folds": 10}
     np.testing.assert_allclose(model.predict(val) - val_mean, peer.predict(val_matrix), rtol=1e-9, atol=1e-9)
 
 
 def test_the_penalty_is_one_of_those_asked(train, val):
-    assert Ridge(alphas=[7.0]).fit(train, val).findings.facts == {"alpha": 7.0, "n_folds": 5}
+    assert Ridge(alphas=[7.0]).fit(train, val).findings.facts == {"alpha": 7.0, "n_folds": 10}
 
 
 @pytest.mark.parametrize("wrong", [{"alphas": []}, {"alphas": [0.0]}, {"alphas": [-1.0]}, {"n_folds": 1}])
