@@ -6,6 +6,7 @@ channels such intervals are too narrow; with one there is none.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -96,7 +97,7 @@ def resampled(metric: Metric, rows: pl.DataFrame, *, resamples: int, seed: int) 
     n_channels = len(channels)
     if n_channels < 2:  # noqa: PLR2004
         return np.empty(0)
-    drawn = np.random.default_rng(seed).multinomial(n_channels, np.full(n_channels, 1 / n_channels), size=resamples)
+    drawn = channel_draws(n_channels, resamples, seed)
     columns = _columns(metric, rows)
     if metric.name in _ADDITIVE:
         terms, combined = _ADDITIVE[metric.name]
@@ -104,6 +105,15 @@ def resampled(metric: Metric, rows: pl.DataFrame, *, resamples: int, seed: int) 
         with np.errstate(divide="ignore", invalid="ignore"):
             return combined(*(drawn.astype(np.float64) @ sums).T)
     return np.array([metric.value(*_repeated(columns, counts[channel])) for counts in drawn])
+
+
+@lru_cache(maxsize=1)  # the rows of a leaderboard all ask for the same draws, which take longer than the metric
+def channel_draws(n_channels: int, n_resamples: int, seed: int) -> Counts:
+    """How often each channel is drawn in each resample, (n_resamples, n_channels); read only."""
+    shares = np.full(n_channels, 1 / n_channels)
+    drawn: Counts = np.random.default_rng(seed).multinomial(n_channels, shares, size=n_resamples)
+    drawn.setflags(write=False)
+    return drawn
 
 
 def _repeated(columns: Sequence[Vector], times: Counts) -> list[Vector]:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.models.base import Dataset, Findings, Parameters, Regressor, Vector, load_family
+from vidrank_assets.selection.bootstrap import channel_draws
 from vidrank_assets.selection.evaluation import Model, Trial
 from vidrank_assets.selection.scored_rows import check_comparable
 
@@ -141,8 +142,11 @@ def chosen_weights(
 ) -> Mapping[str, float]:
     """Weights by name, summing to 1, of the families whose mean has the least squared error of target_log on val.
 
-    Greedy forward selection with replacement. One choice on val overfits it; so each of `n_bags` resamples of val's
-    channels chooses by itself, and the weights are the mean of theirs.
+    Greedy forward selection with replacement. So that luck on val weighs less, each of `n_bags` resamples of val's
+    channels chooses by itself and the weights are the mean of theirs, without those below `min_weight`.
+    On 17 cells of real captures the mean of all catalog families but the nets was better on test than the family that
+    is best on val by 0.014 rmse_log on average (-0.003 to 0.06, the interval above 0 in 6, below it in none). The bags
+    are worth 0.001 of that; a single choice on 90 to 3,000 videos of val overfits little. `min_weight` spares members.
 
     val: each family's predictions of the same videos, with channel_id, y_true and y_pred.
     Source: Caruana, Niculescu-Mizil, Crew & Ksikes 2004, Ensemble selection from libraries of models, 2.1 and 2.3;
@@ -152,11 +156,8 @@ def chosen_weights(
     errors = np.column_stack([(rows["y_pred"] - rows["y_true"]).to_numpy() for rows in val.values()])
     channels, channel = np.unique(val[names[0]]["channel_id"].to_numpy(), return_inverse=True)
     n_channels = len(channels)
-    if parameters.n_bags and n_channels > 1:
-        rng = np.random.default_rng(seed)
-        times = rng.multinomial(n_channels, np.full(n_channels, 1 / n_channels), size=parameters.n_bags)
-    else:
-        times = np.ones((1, n_channels), np.int64)
+    one_choice = not parameters.n_bags or n_channels == 1
+    times = np.ones((1, n_channels), np.int64) if one_choice else channel_draws(n_channels, parameters.n_bags, seed)
     bags = [_greedy(errors.T @ (errors * counts[channel, None]), parameters.n_rounds) for counts in times]
     weights = np.mean(bags, axis=0)
     weights[weights < min(parameters.min_weight, weights.max())] = 0

@@ -62,6 +62,23 @@ def test_over_all_pairs_of_two_classes_it_is_the_area_under_the_roc_curve():
     assert pairwise_auc(label[a], label[b], score[a], score[b]) == pytest.approx(sk.roc_auc_score(label, score))
 
 
+def test_within_channels_it_is_their_roc_areas_weighted_by_their_pairs():
+    label, score, channel = RNG.integers(0, 2, 90).astype(float), RNG.normal(size=90).round(1), np.arange(90) % 4
+    a, b = np.triu_indices(90, k=1)
+    same = channel[a] == channel[b]
+    areas = [sk.roc_auc_score(label[channel == c], score[channel == c]) for c in range(4)]
+    n_pairs = [np.prod(np.bincount(label[channel == c].astype(int))) for c in range(4)]
+    auc = pairwise_auc(label[a[same]], label[b[same]], score[a[same]], score[b[same]])
+    assert auc == pytest.approx(np.average(areas, weights=n_pairs))
+
+
+def test_over_all_pairs_of_graded_targets_it_is_half_of_one_plus_somers_d():
+    target, score = RNG.integers(0, 5, 60).astype(float), RNG.normal(size=60).round(0)  # ties on both sides
+    a, b = np.triu_indices(60, k=1)
+    auc = pairwise_auc(target[a], target[b], score[a], score[b])
+    assert auc == pytest.approx((1 + stats.somersd(target, score).statistic) / 2)
+
+
 columns = st.lists(st.tuples(*[st.integers(-3, 3)] * 4), min_size=1).filter(
     lambda rows: any(r[0] != r[1] for r in rows)
 )
