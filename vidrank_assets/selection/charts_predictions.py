@@ -46,7 +46,7 @@ def predicted_against_actual(model: str, rows: pl.DataFrame, *, titled: bool) ->
     seen = np.concatenate([rows["actual"].to_numpy(), rows["predicted"].to_numpy()])
     low, high = float(seen.min()), float(seen.max())
     x, y = logarithmic_axis("predicted views", low, high), logarithmic_axis("actual views", low, high)
-    at = np.array([low / 2, high * 2])
+    at = np.geomspace(low, max(high, low * 1.01), 50)
     diagonal = alt.Chart(data_of(pl.DataFrame({"at": at, "half": at / 2, "twice": at * 2})))
     within = _share(rows["residual"].abs() <= _TWICE)
     return panel(

@@ -103,7 +103,7 @@ def _pruned(element: XML.Element) -> None:
         if _draws_nothing(child):
             element.remove(child)
     label = element.attrib.pop("aria-label", None)
-    if label is not None and element.get("role") == "graphics-symbol":
+    if label is not None and element.get("role") == "graphics-symbol" and not element.tag.endswith("}g"):
         title = XML.Element("title")
         title.text = label
         element.insert(0, title)

@@ -23,7 +23,6 @@ from vidrank_assets.selection.report_words import (
     is_synthetic,
     pairs_in_words,
     question,
-    typical_miss,
     verdict,
 )
 
@@ -62,7 +61,7 @@ def report_page(
         direction=direction(top["rank_metric"]),
         best=by_family[0],
         leaderboard=by_family,
-        miss=typical_miss(best.predictions),
+        misses=tables.miss_rows(in_order_of(leaderboard, trials)),
         pairs=pairs_in_words(top),
         facts=tables.fact_rows(in_order_of(leaderboard, trials)),
         n_test=n_test,

@@ -59,7 +59,8 @@ def multiple(log: float | None) -> str:
     if log is None or not isfinite(log):
         return "–"
     times = exp(min(abs(log), 700))
-    return f"{'÷' if log < 0 else '×'}{short(times) if times >= 100 else f'{times:.2g}' if times >= 10 else f'{times:.1f}'}"  # noqa: E501, PLR2004
+    said = short(times) if times >= 100 else f"{times:.0f}" if times >= 10 else f"{times:.1f}"  # noqa: PLR2004
+    return f"{'÷' if log < 0 and said != '1.0' else '×'}{said}"
 
 
 def interval(low: float | None, high: float | None, *, plus: bool = False) -> str:

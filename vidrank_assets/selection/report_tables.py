@@ -2,11 +2,12 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from math import expm1, isfinite
+from math import expm1, isfinite, log
 from typing import Any
 
 import polars as pl
 
+from vidrank_assets.selection.charts_slices import FEW
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.metrics import METRICS
 from vidrank_assets.selection.report_numbers import (
@@ -36,7 +37,7 @@ def leaderboard_rows(leaderboard: pl.DataFrame) -> list[dict[str, Any]]:
 def _leaderboard_row(place: int, row: Mapping[str, Any]) -> dict[str, Any]:
     metric = row["rank_metric"]
     gain, above = ("test_improvement", "test_over_above")
-    is_over = not row["is_baseline"] and row["best_baseline"] is not None
+    is_over = row["best_baseline"] not in (None, row["model"])
     low, high = row[f"{gain}_low"], row[f"{gain}_high"]
     return {
         "place": place,
@@ -73,18 +74,30 @@ def slice_rows(
     for by in shown["slice"].unique(maintain_order=True):
         for at, value in enumerate(in_order(shown.filter(slice=by)["value"].unique())):
             over = scores.get((by, value, baseline))
-            cells = [_cell(scores.get((by, value, model)), over, metric) for model in models]
+            cells = [heat_cell(scores.get((by, value, model)), over, metric) for model in models]
             named = {"slice": slice_name(by), "value": slice_value(by, value), "starts": at == 0}
-            made.append(named | {"n": grouped(counts[by, value]), "cells": cells})
+            made.append(named | {"n": grouped(counts[by, value]), "few": counts[by, value] < FEW, "cells": cells})
     return made
 
 
-def _cell(score: float | None, over: float | None, metric: str) -> dict[str, Any]:
+def heat_cell(score: float | None, over: float | None, metric: str) -> dict[str, Any]:
     """The score, which way it differs from the baseline's, and how strongly that is tinted: a quarter is full."""
     known = score is not None and over is not None and isfinite(score) and isfinite(over)
     gain = METRICS[metric].sign * (score - over) / (abs(over) or 1.0) if known and score is not None and over else 0.0
     tint = min(round(abs(gain) * 4 * _FULL_TINT), _FULL_TINT)
     return {"text": decimals(score), "tone": "ours" if gain > 0 else "worse", "tint": tint}
+
+
+def miss_rows(trials: Sequence[Trial]) -> list[dict[str, str]]:
+    """By what factors each family misses on test: half of the videos, nine of ten, and the share within two."""
+    made = []
+    for each in trials:
+        rows = each.predictions.filter(split="test")
+        missed = (rows["y_true"] - rows["y_pred"]).abs()
+        half, most = (missed.quantile(part, "linear") for part in (0.5, 0.9))
+        within = float((missed <= log(2)).cast(pl.Float64).to_numpy().mean())
+        made.append({"model": each.name, "half": multiple(half), "most": multiple(most), "within": share(within)})
+    return made
 
 
 def extremes(best: Trial) -> dict[str, list[dict[str, Any]]]:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from math import exp, isfinite
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 
 from vidrank_assets.selection.metrics import METRICS
-from vidrank_assets.selection.report_numbers import decimals, grouped, interval, multiple, share, signed
+from vidrank_assets.selection.report_numbers import decimals, grouped, interval, share, signed
 
 Standing = Literal["better", "unproven", "worse", "baseline", "unknown"]
 
@@ -48,19 +47,19 @@ def verdict(leaderboard: pl.DataFrame) -> Verdict:
     leaderboard: `results.LEADERBOARD` of one cell, best first.
     """
     best = leaderboard.row(0, named=True)
-    standing = _standing(best)
+    against = standing(best)
     metric, over = best["rank_metric"], best["best_baseline"]
     score = f"{decimals(best[f'test_{metric}'])} {interval(best['test_rank_low'], best['test_rank_high'])}"
     first = (
         f"{best['model']} is first of {leaderboard.height} families by {metric} on validation "
         f"({decimals(best[f'val_{metric}'])}); on test, which chose nothing, it scores {score}{_in_views(best)}."
     )
-    return Verdict(
-        standing, _headline(standing, best), (first, *_against(standing, best, over), *_runner_up(leaderboard))
-    )
+    sentences = (first, *_against(against, best, over), *_runner_up(leaderboard))
+    return Verdict(against, _headline(against, best), sentences)
 
 
-def _standing(best: Mapping[str, Any]) -> Standing:
+def standing(best: Mapping[str, Any]) -> Standing:
+    """How a row of a leaderboard compares with the best baseline on test: by its interval."""
     if best["is_baseline"]:
         return "baseline"
     low, high = best["test_improvement_low"], best["test_improvement_high"]
@@ -69,7 +68,7 @@ def _standing(best: Mapping[str, Any]) -> Standing:
     return "better" if low > 0 else "worse" if high < 0 else "unproven"
 
 
-def _headline(standing: Standing, best: Mapping[str, Any]) -> str:
+def _headline(against: Standing, best: Mapping[str, Any]) -> str:
     model, over = best["model"], best["best_baseline"]
     return {
         "better": f"{model} beats the best baseline",
@@ -77,17 +76,17 @@ def _headline(standing: Standing, best: Mapping[str, Any]) -> str:
         "worse": f"{model} is worse than the baseline on videos it was not chosen by",
         "baseline": f"No family beats the baseline {model}",
         "unknown": f"Whether {model} beats {over or 'a baseline'} cannot be told from these data",
-    }[standing]
+    }[against]
 
 
-def _against(standing: Standing, best: Mapping[str, Any], over: str | None) -> tuple[str, ...]:
+def _against(against: Standing, best: Mapping[str, Any], over: str | None) -> tuple[str, ...]:
     low, high = best["test_improvement_low"], best["test_improvement_high"]
     gain = f"{signed(best['test_improvement'])} {interval(low, high, plus=True)}"
-    if standing == "baseline":
+    if against == "baseline":
         return ("Use the baseline: it is first on validation, and costs the least to make and to explain.",)
     if over is None:
         return ("There is no baseline among the families, so nothing says whether learning was worth it.",)
-    if standing == "unknown":
+    if against == "unknown":
         return (
             f"Against {over} it is {signed(best['test_improvement'])}, with no interval: "
             "the test videos are of fewer than two channels.",
@@ -96,7 +95,7 @@ def _against(standing: Standing, best: Mapping[str, Any], over: str | None) -> t
         "better": "the interval is above zero",
         "unproven": "the interval covers zero, so chance alone explains it: it does not beat the baseline",
         "worse": "the interval is below zero: use the baseline",
-    }[standing]
+    }[against]
     return (f"Its improvement over {over}, the best baseline, is {gain}; {ending}.",)
 
 
@@ -122,15 +121,6 @@ def _in_views(best: Mapping[str, Any]) -> str:
     if metric not in ("rmse_log", "mae_log") or value is None or not isfinite(value):
         return ""
     return f", about a factor of {decimals(exp(value), 1)} in views"
-
-
-def typical_miss(predictions: pl.DataFrame) -> tuple[str, str]:
-    """Factors within which half of the test videos and nine of ten of them were predicted."""
-    missed = predictions.filter(split="test").select((pl.col("y_true") - pl.col("y_pred")).abs()).to_series().to_numpy()
-    if not len(missed):
-        return "–", "–"
-    half, most = np.quantile(missed, [0.5, 0.9])
-    return multiple(float(half)), multiple(float(most))
 
 
 def pairs_in_words(best: Mapping[str, Any]) -> tuple[str, str]:
