@@ -91,7 +91,7 @@ class Net:
         with _threads(1 if n_rows < FEWEST_ROWS_FOR_THREADS else torch.get_num_threads()), torch.inference_mode():
             parts = [
                 forward(self._layers, _doubles(inputs, slice(start, start + _ROWS_PER_PREDICTION)))
-                for start in range(0, n_rows, _ROWS_PER_PREDICTION)
+                for start in range(0, max(n_rows, 1), _ROWS_PER_PREDICTION)
             ]
         return torch.cat(parts).numpy()
 
@@ -128,7 +128,7 @@ class _Loop:
 
         self._layers, self._forward, self._training = layers, forward, training
         self._optimiser = torch.optim.AdamW(
-            layers.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+            layers.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
         )
         self.best_epoch = 0
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vidrank_assets.models.tabular import MIN_LEVEL_COUNT, LinearColumns, TreeColumns, numbers
+from vidrank_assets.models.tabular import MIN_LEVEL_COUNT, LevelCodes, LinearColumns, TreeColumns, numbers
 
 WHOLE, REAL, FLAG, TEXT = pl.Int64, pl.Float64, pl.Boolean, pl.String
 
@@ -85,8 +85,17 @@ def test_tree_columns_are_stored_as_json(tmp_path):
         category_id=(TEXT, ["a"] * MIN_LEVEL_COUNT + [None]), tag_count=(WHOLE, [None] * (MIN_LEVEL_COUNT + 1))
     )
     fitted = TreeColumns().fit(train)
-    fitted.save(tmp_path / "columns.json")
-    json.loads((tmp_path / "columns.json").read_text())
-    loaded = TreeColumns.load(tmp_path / "columns.json")
+    fitted.save(tmp_path)
+    assert json.loads((tmp_path / "levels.json").read_text()) == {"category_id": [[None, 1.0], ["a", 2.0]]}
+    loaded = TreeColumns.load(tmp_path)
     assert loaded.names == fitted.names and loaded.categorical == fitted.categorical
     np.testing.assert_array_equal(loaded.transform(train), fitted.transform(train))
+
+
+def test_only_so_many_levels_as_asked_the_most_frequent_are_told_apart():
+    many = MIN_LEVEL_COUNT
+    train = frame(query=(TEXT, ["c"] * many + ["b"] * many + ["a"] * (many - 1) + ["d"] * (2 * many)))
+    codes = LevelCodes(most_levels=2).fit(train)
+    np.testing.assert_array_equal(codes.transform(frame(query=(TEXT, ["a", "b", "c", "d"])))[:, 0], [0, 2, 0, 3])
+    assert codes.n_codes == [4]
+    assert LevelCodes().fit(train).n_codes == [5]
