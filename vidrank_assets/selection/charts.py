@@ -28,7 +28,7 @@ def scores(leaderboard: pl.DataFrame) -> Chart:
     scale = alt.Scale(domain=[low, high], nice=False, zero=False, clamp=True)
     base = alt.Chart(data_of(rows)).encode(y=_families(leaderboard))
     x = alt.X("value:Q", scale=scale, axis=alt.Axis(title=f"{metric} on test, {_better(metric)}", tickCount=5))
-    over = rows.filter(pl.col("model") == leaderboard["best_baseline"][0]).select("value")
+    over = rows.filter(model=leaderboard["best_baseline"][0] or "").select("value")
     return panel(
         alt.Chart(data_of(over)).mark_rule(strokeDash=[3, 3], color=LIGHT["baseline"]).encode(x=x),
         base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", color=_by_origin()),

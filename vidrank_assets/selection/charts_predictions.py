@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from vidrank_assets.selection.charts_theme import LIGHT, Chart, data_of, logarithmic_axis, multiples_axis, panel
-from vidrank_assets.selection.report_numbers import grouped, multiple, share, short
+from vidrank_assets.selection.report_numbers import grouped, multiple, share, short, shown_title
 
 #: A chart shows this many videos at most, evenly by what they reached; its lines are of all of them.
 POINTS_SHOWN = 400
@@ -126,7 +126,8 @@ def _points(rows: pl.DataFrame, titled: bool) -> Any:
     if not titled:
         return alt.Chart(data_of(placed)).mark_circle(**marks)
     said = [
-        f"{_cut(title or video)}\npredicted {short(predicted)}, actual {short(actual)} ({multiple(residual)})"
+        f"{shown_title(title, _TITLE_SHOWN) or video}\n"
+        f"predicted {short(predicted)}, actual {short(actual)} ({multiple(residual)})"
         for title, video, predicted, actual, residual in rows.select(
             "title", "video_id", "predicted", "actual", "residual"
         ).rows()
@@ -160,10 +161,6 @@ def _binned(rows: pl.DataFrame, field: str) -> pl.DataFrame:
         )
         .drop("bin")
     )
-
-
-def _cut(title: str) -> str:
-    return title if len(title) <= _TITLE_SHOWN else f"{title[: _TITLE_SHOWN - 1]}…"
 
 
 def _times(log2: float) -> str:

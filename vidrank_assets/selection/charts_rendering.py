@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _NAMESPACE = "{http://www.w3.org/2000/svg}"
 _VARIABLES = {hex_value: f"var(--{meaning})" for meaning, hex_value in LIGHT.items()}
 _PAINTS = ("fill", "stroke")
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DECIMALS = re.compile(r"-?\d+\.\d{2,}")
 _CIRCLE = re.compile(r"M([\d.]+),0A[\d.]+,[\d.]+,0,1,1,-[\d.]+,0A[\d.]+,[\d.]+,0,1,1,[\d.]+,0")
 _MOVED = re.compile(r"translate\(([-\d.]+),([-\d.]+)\)")
@@ -36,7 +37,7 @@ def svg_of(chart: Chart, name: str) -> str:
     """
     import vl_convert
 
-    drawn = vl_convert.vegalite_to_svg(chart)
+    drawn = _NOT_XML.sub("", vl_convert.vegalite_to_svg(chart))
     root = XML.fromstring(drawn)  # noqa: S314 the renderer wrote it
     _numbered(root, name)
     _pruned(root)

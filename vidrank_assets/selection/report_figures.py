@@ -28,9 +28,9 @@ def figures(
     top = leaderboard.row(0, named=True)
     test = best.predictions.filter(split="test")
     metric = charts_slices.slice_metric(top["rank_metric"])
-    with_baseline = leaderboard["best_baseline"][0] is not None
+    compared = top["best_baseline"] is not None and leaderboard.height > 1
     return {
-        "scores": [charts.scores(leaderboard)] + ([charts.improvements(leaderboard)] if with_baseline else []),
+        "scores": [charts.scores(leaderboard)] + ([charts.improvements(leaderboard)] if compared else []),
         "cost": [charts.cost(leaderboard)],
         "learning_curves": [charts.learning_curve(t.name, t.findings.curve) for t in ranked if t.findings.curve],
         "predicted_against_actual": [

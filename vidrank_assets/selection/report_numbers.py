@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from math import exp, isfinite
+from unicodedata import category
 
 #: What a slice and its values are called, where the column's own name would not be understood.
 _SLICES = {
@@ -69,6 +70,13 @@ def interval(low: float | None, high: float | None, *, plus: bool = False) -> st
         return "no interval"
     said = signed if plus else decimals
     return f"[{said(low)}, {said(high)}]"
+
+
+def shown_title(title: str | None, longest: int = 140) -> str:
+    """A title on one line, without control characters, cut where it is very long; empty where there is none."""
+    clean = "".join(" " if category(sign) in ("Cc", "Cn", "Cs") else sign for sign in (title or "")[: 4 * longest])
+    clean = " ".join(clean.split())
+    return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
 
 
 def slice_name(by: str) -> str:

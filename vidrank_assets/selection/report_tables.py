@@ -1,6 +1,5 @@
 """The tables of a run's page, as rows of text."""
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from math import expm1, isfinite, log
 from typing import Any
@@ -18,12 +17,12 @@ from vidrank_assets.selection.report_numbers import (
     multiple,
     share,
     short,
+    shown_title,
     signed,
     slice_name,
     slice_value,
 )
 
-_LONGEST_TITLE = 140
 _LONGEST_TEXT = 1500
 _EXTREMES = 10
 _FULL_TINT = 45
@@ -121,13 +120,6 @@ def _video(row: Mapping[str, Any]) -> dict[str, Any]:
         "off": multiple(row["y_true"] - row["y_pred"]),
         "share": min(1.0, row["missed"] / 3),
     }
-
-
-def shown_title(title: str | None) -> str:
-    """A title as a page shows it: one line, without control characters, cut where it is very long."""
-    clean = "".join(" " if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in title or "")
-    clean = " ".join(clean.split())
-    return clean if len(clean) <= _LONGEST_TITLE else f"{clean[: _LONGEST_TITLE - 1]}…"
 
 
 def part_rows(data: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -37,6 +37,11 @@ def test_a_tooltip_is_text_and_nothing_else(drawn):
     assert not {element.tag for element in drawn.iter()} & {"script", "b", "a", "image", "foreignObject"}
 
 
+def test_signs_that_no_page_may_hold_are_left_out_of_a_tooltip():
+    drawn = XML.fromstring(svg_of(dots(1, said="a\x00b\x1b\ufffec"), "dots"))
+    assert [title.text for title in drawn.iter("title")] == ["abc"]
+
+
 def test_every_colour_follows_the_page(drawn):
     paints = {element.attrib[key] for element in drawn.iter() for key in ("fill", "stroke") if key in element.attrib}
     assert "var(--ours)" in paints and "var(--ink)" in paints

@@ -74,3 +74,16 @@ def test_values_of_a_slice_stand_by_size_and_the_unknown_last():
 def test_a_value_of_a_slice_is_said_in_words(by, value, said):
     assert n.slice_value(by, value) == said
     assert "_" not in n.slice_name(by)
+
+
+@pytest.mark.parametrize(
+    "title, shown",
+    [
+        (None, ""),
+        ("two\nlines\x00 and\ttabs", "two lines and tabs"),
+        ("x" * 5000, "x" * 139 + "…"),
+        ("<b>שלום 🎬", "<b>שלום 🎬"),
+    ],
+)
+def test_a_title_is_shown_on_one_line_and_not_longer_than_one_reads(title, shown):
+    assert n.shown_title(title) == shown
