@@ -82,15 +82,7 @@ def cost(leaderboard: pl.DataFrame) -> Chart:
     import altair as alt
 
     metric = leaderboard["rank_metric"][0]
-    rows = _marked(leaderboard, f"test_{metric}", "test_rank_low", "test_rank_high")
-    low, high = _ends(rows, _of(rows, leaderboard))
-    rows = _held_within(rows, low, high).with_columns(
-        ms=leaderboard["predict_ms_per_1k"].clip(1e-3),
-        is_pareto=leaderboard["is_pareto"],
-    )
-    rows = rows.with_columns(named=(pl.col("is_pareto") & ~pl.col("beyond")) | leaderboard["is_best"])
-    rows = rows.filter(pl.col("value").is_not_null(), pl.col("ms").is_not_null()).sort("ms", "model")
-    rows = rows.with_columns(turn=pl.col("named").cum_sum() % 2)
+    rows, (low, high) = _costs(leaderboard, metric)
     base = alt.Chart(data_of(rows))
     y = alt.Y(
         "value:Q",
@@ -100,16 +92,6 @@ def cost(leaderboard: pl.DataFrame) -> Chart:
     times = rows["ms"].to_list() or [1.0]
     fastest, slowest = min(times), max(times)
     x = alt.X("ms:Q", **logarithmic_axis("milliseconds to predict 1,000 videos", fastest / 1.5, slowest * 1.5))
-    left = f"datum.ms > {(fastest * slowest) ** 0.5}"
-    sides: tuple[tuple[str, dict[str, Any]], ...] = (
-        (f"!({left})", {"align": "left", "dx": 8}),
-        (left, {"align": "right", "dx": -8}),
-    )
-    names = [  # in turns above and below their points, so that neighbours do not meet
-        base.transform_filter(f"datum.named && {side} && datum.turn == {turn}").mark_text(dy=dy, **placed)
-        for side, placed in sides
-        for turn, dy in ((0, -9), (1, 13))
-    ]
     return panel(
         base.transform_filter("datum.is_pareto")
         .mark_line(color=LIGHT["line"], interpolate="step-after")
@@ -117,7 +99,7 @@ def cost(leaderboard: pl.DataFrame) -> Chart:
         base.mark_point(filled=True, size=60, opacity=1, aria=True).encode(
             x=x, y=y, color=_by_origin(), shape=_by_form(), description="said:N"
         ),
-        *(name.encode(x=x, y=y, text="model:N") for name in names),
+        *(name.encode(x=x, y=y, text="model:N") for name in _names(base, (fastest * slowest) ** 0.5)),
         height=260,
         title="Quality against the time of a prediction",
         subtitle=_FORMS,
@@ -126,28 +108,44 @@ def cost(leaderboard: pl.DataFrame) -> Chart:
     )
 
 
+def _costs(leaderboard: pl.DataFrame, metric: str) -> tuple[pl.DataFrame, tuple[float, float]]:
+    """A row a family with score, ms, whether it is named and on which side of its point; and the ends of the scale."""
+    rows = _marked(leaderboard, f"test_{metric}", "test_rank_low", "test_rank_high")
+    ends = _ends(rows, _of(rows, leaderboard))
+    rows = _held_within(rows, *ends).with_columns(
+        ms=leaderboard["predict_ms_per_1k"].clip(1e-3), is_pareto=leaderboard["is_pareto"]
+    )
+    rows = rows.with_columns(named=(pl.col("is_pareto") & ~pl.col("beyond")) | leaderboard["is_best"])
+    rows = rows.drop_nulls(["value", "ms"]).sort("ms", "model")
+    return rows.with_columns(turn=pl.col("named").cum_sum() % 2), ends
+
+
+def _names(base: Any, middle_ms: float) -> list[Any]:
+    """Names beside their points, towards the middle, in turns above and below so that neighbours do not meet."""
+    left = f"datum.ms > {middle_ms}"
+    sides: tuple[tuple[str, dict[str, Any]], ...] = (
+        (f"!({left})", {"align": "left", "dx": 8}),
+        (left, {"align": "right", "dx": -8}),
+    )
+    return [
+        base.transform_filter(f"datum.named && {side} && datum.turn == {turn}").mark_text(dy=dy, **placed)
+        for side, placed in sides
+        for turn, dy in ((0, -9), (1, 13))
+    ]
+
+
 def learning_curve(model: str, curve: Sequence[Step]) -> Chart:
     """Root mean squared error of train and val by epoch or round; a rule where val is lowest, which is what is kept."""
     import altair as alt
 
     best = min(curve, key=lambda step: step.val_rmse if isfinite(step.val_rmse) else float("inf"))
-    every = -(-len(curve) // _STEPS_SHOWN)
-    kept = [step for at, step in enumerate(curve) if at % every == 0 or step in (best, curve[-1])]
-    rows = pl.DataFrame(
-        [
-            {"number": step.number, "part": part, "rmse": rmse}
-            for step in kept
-            for part, rmse in (("train", step.train_rmse), ("val", step.val_rmse))
-            if rmse is not None and isfinite(rmse)
-        ],
-        schema={"number": pl.Int64, "part": pl.String, "rmse": pl.Float64},
-    )
+    rows = _steps(curve, best)
     base = alt.Chart(data_of(rows))
     last = rows.group_by("part", maintain_order=True).last().sort("rmse")  # the lower is labelled below its line
     x = alt.X(
         "number:Q",
         axis=alt.Axis(title="epoch or round", tickMinStep=1, tickCount=5, grid=False),
-        scale=alt.Scale(nice=False, domain=[kept[0].number, max(kept[-1].number, kept[0].number + 1)]),
+        scale=alt.Scale(nice=False, domain=[curve[0].number, max(curve[-1].number, curve[0].number + 1)]),
     )
     y = alt.Y(
         "rmse:Q",
@@ -176,6 +174,21 @@ def learning_curve(model: str, curve: Sequence[Step]) -> Chart:
         subtitle=f"best on val at step {best.number} of {curve[-1].number}: {decimals(best.val_rmse)}",
         alternative=f"Learning curve of {model}: val rmse from {decimals(curve[0].val_rmse)} to "
         f"{decimals(best.val_rmse)} at step {best.number} of {curve[-1].number}.",
+    )
+
+
+def _steps(curve: Sequence[Step], best: Step) -> pl.DataFrame:
+    """A row a step and part, of so many steps as can be told apart, the best and the last among them."""
+    every = -(-len(curve) // _STEPS_SHOWN)
+    kept = [step for at, step in enumerate(curve) if at % every == 0 or step in (best, curve[-1])]
+    return pl.DataFrame(
+        [
+            {"number": step.number, "part": part, "rmse": rmse}
+            for step in kept
+            for part, rmse in (("train", step.train_rmse), ("val", step.val_rmse))
+            if rmse is not None and isfinite(rmse)
+        ],
+        schema={"number": pl.Int64, "part": pl.String, "rmse": pl.Float64},
     )
 
 

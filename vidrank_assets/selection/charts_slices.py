@@ -20,6 +20,7 @@ _ROW_HEIGHT = 24
 _MOST_COLUMNS = 12
 _LEGIBLE_SHARE = 0.14
 _VECTOR = 4
+_LABELS = ("observed", "interpolated", "missing")
 
 
 def slice_metric(rank_metric: str) -> str:
@@ -188,18 +189,7 @@ def label_coverage(counts_by_horizon: Mapping[str, Mapping[str, Any]]) -> Chart:
     """
     import altair as alt
 
-    kinds = ("observed", "interpolated", "missing")
-    rows = []
-    for horizon, counts in counts_by_horizon.items():
-        numbers = [counts.get("observed", 0), counts.get("interpolated", 0), sum(counts.get("missing", {}).values())]
-        total, start = sum(numbers) or 1, 0.0
-        for kind, n in zip(kinds, numbers, strict=True):
-            said = f"{kind} {share(n / total)}"
-            rows.append(
-                {"horizon": horizon, "kind": kind, "start": start, "end": start + n / total, "n": n, "said": said}
-            )
-            start += n / total
-    frame = pl.DataFrame(rows).with_columns(middle=(pl.col("start") + pl.col("end")) / 2)
+    frame = _label_shares(counts_by_horizon)
     base = alt.Chart(data_of(frame)).encode(
         y=alt.Y("horizon:N", sort=list(counts_by_horizon), axis=alt.Axis(title=None, ticks=False))
     )
@@ -212,7 +202,7 @@ def label_coverage(counts_by_horizon: Mapping[str, Mapping[str, Any]]) -> Chart:
             x=alt.X("start:Q", **along),
             x2="end:Q",
             color=alt.Color(
-                "kind:N", scale=alt.Scale(domain=kinds, range=[LIGHT[kind] for kind in kinds]), legend=None
+                "kind:N", scale=alt.Scale(domain=_LABELS, range=[LIGHT[kind] for kind in _LABELS]), legend=None
             ),
             description="said:N",
         ),
@@ -226,6 +216,21 @@ def label_coverage(counts_by_horizon: Mapping[str, Mapping[str, Any]]) -> Chart:
             f"{horizon}, {said}: {grouped(n)}" for horizon, said, n in frame.select("horizon", "said", "n").rows()
         ),
     )
+
+
+def _label_shares(counts_by_horizon: Mapping[str, Mapping[str, Any]]) -> pl.DataFrame:
+    """A row a horizon and kind of label: n, and where its part of the bar starts, ends and has its middle."""
+    rows = []
+    for horizon, counts in counts_by_horizon.items():
+        numbers = [counts.get("observed", 0), counts.get("interpolated", 0), sum(counts.get("missing", {}).values())]
+        total, start = sum(numbers) or 1, 0.0
+        for kind, n in zip(_LABELS, numbers, strict=True):
+            said = f"{kind} {share(n / total)}"
+            rows.append(
+                {"horizon": horizon, "kind": kind, "start": start, "end": start + n / total, "n": n, "said": said}
+            )
+            start += n / total
+    return pl.DataFrame(rows).with_columns(middle=(pl.col("start") + pl.col("end")) / 2)
 
 
 def _together(by_column: Mapping[str, float]) -> dict[str, float]:

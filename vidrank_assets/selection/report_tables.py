@@ -135,7 +135,7 @@ def part_rows(data: Mapping[str, Any]) -> list[dict[str, str]]:
 def label_rows(counts: Mapping[str, Any]) -> list[dict[str, str]]:
     """One row a kind of label, missing ones by reason, with its share of all videos."""
     kinds = [("observed", counts.get("observed", 0)), ("interpolated", counts.get("interpolated", 0))]
-    kinds += [(f"missing: {reason.replace('_', ' ')}", n) for reason, n in counts.get("missing", {}).items()]
+    kinds += [(f"missing: {str(reason).replace('_', ' ')}", n) for reason, n in counts.get("missing", {}).items()]
     total = sum(n for _, n in kinds) or 1
     return [{"kind": kind, "n": grouped(n), "share": share(n / total)} for kind, n in kinds]
 
