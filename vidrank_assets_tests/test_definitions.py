@@ -8,7 +8,10 @@ from vidrank_assets.catalog import ENCODERS, FAMILIES
 from vidrank_assets.definitions import definitions
 from vidrank_assets.tables import TABLES
 
-HEAVY = ("boto3", "lightgbm", "pandera", "PIL", "s3fs", "scipy", "skops", "sklearn", "torch", "transformers")
+HEAVY = (
+    *("altair", "av", "boto3", "jinja2", "lightgbm", "pandera", "PIL", "s3fs", "safetensors", "scipy", "skops", "sklearn"),
+    *("torch", "transformers", "vl_convert"),
+)
 
 
 @pytest.fixture(scope="module")

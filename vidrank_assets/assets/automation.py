@@ -58,20 +58,27 @@ def compare_after_training(_context: dg.SensorEvaluationContext, event: dg.Event
 @dg.run_failure_sensor(default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=30)
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Logs of every failed run what failed, where, and why."""
+    for line in failures(context):
+        context.log.error(line)
+
+
+def failures(context: dg.RunFailureSensorContext) -> list[str]:
+    """One line for each failed step: job, partition, step and reason; one for the run when no step failed."""
     run = context.dagster_run
     where = run.tags.get("dagster/partition", "no partition")
     steps = context.get_step_failure_events() or [context.failure_event]
-    for step in steps:
-        context.log.error(f"{run.job_name} · {where} · {step.step_key or 'the run itself'}: {_reason(step)}")
+    return [f"{run.job_name} · {where} · {step.step_key or 'the run itself'}: {_reason(step)}" for step in steps]
 
 
 def _reason(event: dg.DagsterEvent) -> str:
     """The sentence of the fault itself, which lies below Dagster's own."""
-    data = event.step_failure_data if event.is_step_failure else event.job_failure_data
-    if data.error is None:
+    failed = event.step_failure_data if event.is_step_failure else event.job_failure_data
+    told = getattr(failed, "user_failure_data", None)
+    if told and told.description:
+        return str(told.description)
+    if failed.error is None:
         return event.message or "no reason was recorded"
-    failure = getattr(data, "user_failure_data", None)
-    return (failure.description if failure else None) or (data.error.cause or data.error).message.strip()
+    return (failed.error.cause or failed.error).message.strip()
 
 
 SCHEDULES = (daily_capture, weekly_training)

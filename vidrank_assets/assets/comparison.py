@@ -4,9 +4,10 @@ import dagster as dg
 
 from vidrank_assets import recorded
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, table_metadata
+from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import every_partition
 from vidrank_assets.assets.resources import FolderStore
+from vidrank_assets.results import COMPARISON
 from vidrank_assets.selection.comparison import comparison as compared
 from vidrank_assets.selection.comparison import printed, side_by_side
 from vidrank_assets.selection.comparison_record import ComparisonRecord
@@ -24,6 +25,7 @@ class ComparisonConfig(dg.Config):
     group_name="selection",
     kinds={"html", "parquet"},
     owners=[OWNER],
+    metadata=schema_metadata(COMPARISON),
     deps=every_partition("model_snapshot"),
     io_manager_key="artifacts",
     retry_policy=RETRIES,

@@ -94,7 +94,7 @@ def ranked_families(
             "best": best["model"],
             f"best_test_{config.rank_metric}": best[f"test_{config.rank_metric}"],
             "best_test_improvement": best["test_improvement"],
-            "chart": pictures["leaderboard"],
+            "chart": pictures["scores"],
         },
     )
     yield dg.MaterializeResult(

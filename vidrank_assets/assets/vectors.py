@@ -24,8 +24,8 @@ def fused_vectors(store: Storage, manifest: pl.DataFrame, *, unfused: bool = Fal
     """
     if manifest.is_empty():
         raise NoRows("a fused manifest must have rows to be read; it has none. Materialize fused_embeddings again.")
-    matrix = store.gather(manifest["fused_key"].to_list(), manifest["shard_idx"].to_list())
-    blocks = store.read_shard(manifest["fused_key"][0]).blocks
+    matrix = store.gather(manifest["fused_key"], manifest["shard_idx"])
+    blocks = store.shard_blocks(manifest["fused_key"][0])
     pooled = not set(blocks) <= set(_MODALITIES)
     return Vectors(
         tuple(manifest["video_id"]), matrix, blocks, _unfused(store, manifest) if unfused and pooled else None

@@ -54,6 +54,7 @@ def graph(tmp_path_factory):
         "refresh_targets": {"partition_key": "7d"},
         "fuse": {"partition_key": "concat"},
         "train_suite": {"partition_key": CELL},
+        "compare": {},
     }
     with dg.DagsterInstance.ephemeral() as instance:
         for job, options in runs.items():

@@ -18,7 +18,8 @@ def test_what_the_launchpad_offers_is_what_the_families_take_with_their_defaults
 
 def test_a_parameter_that_is_set_reaches_the_family():
     config = step_config("ridge", ["ridge"])(alphas=[5.0], seed=7)
-    assert chosen(config, ["ridge"]) == {"ridge": {"alphas": [5.0], "seed": 7}}
+    assert chosen(config, ["ridge"])["ridge"].items() >= {"seed": 7}.items()
+    assert chosen(config, ["ridge"])["ridge"]["alphas"] == [5.0]
 
 
 def test_bounds_of_a_parameter_hold_in_the_launchpad():

@@ -1,16 +1,16 @@
 import numpy as np
 import polars as pl
 
-from vidrank_assets.assets.features import fused_vectors
 from vidrank_assets.assets.models import SUITE
+from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.catalog import FAMILIES
-from vidrank_assets.selection.evaluation import Trial
+from vidrank_assets.selection.model_snapshot import ModelSnapshot
 
 
 def trial(graph, family):
     reference = graph.metadata("train_suite", family)
     with graph.store.open_artifact(reference["artifact"], sha256=reference["sha256"]) as folder:
-        return Trial.load(folder)
+        return ModelSnapshot.load(folder).trial
 
 
 def test_the_suite_is_every_family_that_can_predict_before_publication():
