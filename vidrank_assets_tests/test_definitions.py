@@ -9,8 +9,8 @@ from vidrank_assets.definitions import definitions
 from vidrank_assets.tables import TABLES
 
 HEAVY = (
-    *("altair", "av", "boto3", "jinja2", "lightgbm", "pandera", "PIL", "s3fs", "safetensors", "scipy", "skops", "sklearn"),
-    *("torch", "transformers", "vl_convert"),
+    *("altair", "av", "boto3", "jinja2", "lightgbm", "pandera", "PIL", "s3fs", "safetensors", "scipy"),
+    *("skops", "sklearn", "torch", "transformers", "vl_convert"),
 )
 
 

@@ -11,7 +11,7 @@ from vidrank_assets.results import COMPARISON
 from vidrank_assets.selection.comparison import comparison as compared
 from vidrank_assets.selection.comparison import printed, side_by_side
 from vidrank_assets.selection.comparison_record import ComparisonRecord
-from vidrank_assets.selection.report_comparison import comparison_page
+from vidrank_assets.selection.report.comparison_page import comparison_page
 from vidrank_assets.settings import Settings
 
 

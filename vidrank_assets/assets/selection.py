@@ -19,8 +19,8 @@ from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics, titled
 from vidrank_assets.selection.leaderboard import leaderboard as ranked
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
-from vidrank_assets.selection.report import report_page
-from vidrank_assets.selection.report_figures import charts_png
+from vidrank_assets.selection.report.figures import charts_png
+from vidrank_assets.selection.report.page import report_page
 from vidrank_assets.selection.run_record import merged_config
 from vidrank_assets.settings import Settings
 

@@ -2,7 +2,7 @@ import altair as alt
 import polars as pl
 import pytest
 
-from vidrank_assets.selection.charts_comparison import strategy_improvements, strategy_scores
+from vidrank_assets.selection.report.charts_comparison import strategy_improvements, strategy_scores
 
 
 @pytest.fixture

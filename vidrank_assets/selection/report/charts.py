@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 
 from vidrank_assets.models.base import Step
-from vidrank_assets.selection.charts_theme import LIGHT, SHAPES, Chart, data_of, logarithmic_axis, panel
 from vidrank_assets.selection.metrics import METRICS
-from vidrank_assets.selection.report_numbers import decimals, interval, signed
+from vidrank_assets.selection.report.numbers import decimals, interval, signed
+from vidrank_assets.selection.report.theme import LIGHT, SHAPES, Chart, data_of, logarithmic_axis, panel
 
 _ROW_HEIGHT = 22
 _FORMS = "● ours   ◆ reference system   ■ baseline"

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from vidrank_assets.selection.charts_theme import LIGHT, Chart, data_of, logarithmic_axis, multiples_axis, panel
-from vidrank_assets.selection.report_numbers import grouped, multiple, share, short, shown_title
+from vidrank_assets.selection.report.numbers import grouped, multiple, share, short, shown_title
+from vidrank_assets.selection.report.theme import LIGHT, Chart, data_of, logarithmic_axis, multiples_axis, panel
 
 #: A chart shows this many videos at most, evenly by what they reached; its lines are of all of them.
 POINTS_SHOWN = 400

@@ -4,9 +4,9 @@ from typing import Any
 
 import polars as pl
 
-from vidrank_assets.selection.charts_theme import LIGHT, Chart, data_of, panel
 from vidrank_assets.selection.metrics import METRICS
-from vidrank_assets.selection.report_numbers import decimals, interval, signed
+from vidrank_assets.selection.report.numbers import decimals, interval, signed
+from vidrank_assets.selection.report.theme import LIGHT, Chart, data_of, panel
 
 _ROW_HEIGHT = 34
 

@@ -10,15 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from vidrank_assets.selection import report_tables as tables
-from vidrank_assets.selection.charts_predictions import POINTS_SHOWN
-from vidrank_assets.selection.charts_rendering import svg_of
-from vidrank_assets.selection.charts_slices import FEW, slice_metric
-from vidrank_assets.selection.charts_theme import COLOURS, Chart
 from vidrank_assets.selection.evaluation import Trial
-from vidrank_assets.selection.report_figures import figures, in_order_of
-from vidrank_assets.selection.report_numbers import grouped
-from vidrank_assets.selection.report_words import (
+from vidrank_assets.selection.report import tables
+from vidrank_assets.selection.report.charts_predictions import POINTS_SHOWN
+from vidrank_assets.selection.report.charts_slices import FEW, slice_metric
+from vidrank_assets.selection.report.figures import figures, in_order_of
+from vidrank_assets.selection.report.numbers import grouped
+from vidrank_assets.selection.report.rendering import svg_of
+from vidrank_assets.selection.report.theme import COLOURS, Chart
+from vidrank_assets.selection.report.words import (
     direction,
     is_synthetic,
     pairs_in_words,
@@ -48,7 +48,7 @@ def report_page(
     by_family = tables.leaderboard_rows(leaderboard)
     metric = slice_metric(top["rank_metric"])
     return page(
-        "report.html.j2",
+        "page.html.j2",
         title=f"{top['horizon_days']}d · {top['fusion_strategy']} · {top['information_set']} · vidrank",
         synthetic=is_synthetic(top["data_source"]),
         top=top,

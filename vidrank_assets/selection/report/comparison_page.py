@@ -6,15 +6,15 @@ from typing import Any
 import polars as pl
 
 from vidrank_assets.errors import NoRows
-from vidrank_assets.selection.charts_comparison import strategy_improvements, strategy_scores
-from vidrank_assets.selection.charts_rendering import png_of
-from vidrank_assets.selection.charts_slices import label_coverage
-from vidrank_assets.selection.charts_theme import Chart
 from vidrank_assets.selection.metrics import METRICS
-from vidrank_assets.selection.report import drawn_figures, page
-from vidrank_assets.selection.report_numbers import decimals, grouped, interval, share, signed
-from vidrank_assets.selection.report_tables import heat_cell, label_rows
-from vidrank_assets.selection.report_words import direction, is_synthetic, standing
+from vidrank_assets.selection.report.charts_comparison import strategy_improvements, strategy_scores
+from vidrank_assets.selection.report.charts_slices import label_coverage
+from vidrank_assets.selection.report.numbers import decimals, grouped, interval, share, signed
+from vidrank_assets.selection.report.page import drawn_figures, page
+from vidrank_assets.selection.report.rendering import png_of
+from vidrank_assets.selection.report.tables import heat_cell, label_rows
+from vidrank_assets.selection.report.theme import Chart
+from vidrank_assets.selection.report.words import direction, is_synthetic, standing
 
 #: What one question is: leaderboards that agree in these are drawn and ranked together.
 _QUESTION = ("data_source", "information_set", "horizon_days")
@@ -37,7 +37,7 @@ def comparison_page(leaderboards: pl.DataFrame, label_counts: Mapping[str, Mappi
     metric = newest["rank_metric"][0]
     winners = [_winner(rows) for rows in _questions(newest)]
     return page(
-        "report_comparison.html.j2",
+        "comparison_page.html.j2",
         title="comparison · vidrank",
         synthetic=any(is_synthetic(source) for source in newest["data_source"].unique()),
         headline=_headline(winners),

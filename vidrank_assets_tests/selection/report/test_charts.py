@@ -3,9 +3,9 @@ import polars as pl
 import pytest
 
 from vidrank_assets.models.base import Step
-from vidrank_assets.selection.charts import cost, improvements, learning_curve, scores
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard
+from vidrank_assets.selection.report.charts import cost, improvements, learning_curve, scores
 
 FAMILIES = ["train_mean", "channel_mean", "ridge"]
 

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from vidrank_assets.selection.report_words import direction, is_synthetic, pairs_in_words, question, standing, verdict
+from vidrank_assets.selection.report.words import direction, is_synthetic, pairs_in_words, question, standing, verdict
 
 BEST = {
     "model": "lightgbm",

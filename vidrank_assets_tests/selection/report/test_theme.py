@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from vidrank_assets.selection.charts_theme import COLOURS, LIGHT, SHAPES, data_of, logarithmic_axis, multiples_axis
+from vidrank_assets.selection.report.theme import COLOURS, LIGHT, SHAPES, data_of, logarithmic_axis, multiples_axis
 
 
 def luminance(hex_value):

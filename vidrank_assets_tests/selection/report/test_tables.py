@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 from vidrank_assets.models.base import Findings
-from vidrank_assets.selection import report_tables as tables
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard, slice_metrics
+from vidrank_assets.selection.report import tables
 
 FAMILIES = ["train_mean", "channel_mean", "ridge"]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from vidrank_assets.selection.charts_slices import FEW
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.metrics import METRICS
-from vidrank_assets.selection.report_numbers import (
+from vidrank_assets.selection.report.charts_slices import FEW
+from vidrank_assets.selection.report.numbers import (
     decimals,
     grouped,
     in_order,

@@ -9,7 +9,7 @@ from PIL import Image
 from vidrank_assets.models.base import Findings, Step
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard, slice_metrics
-from vidrank_assets.selection.report_figures import charts_png, figures, has_gates, in_order_of
+from vidrank_assets.selection.report.figures import charts_png, figures, has_gates, in_order_of
 
 FAMILIES = ["train_mean", "channel_mean", "ridge"]
 DATA = {"label_counts": {"observed": 100, "interpolated": 10, "missing": {"too_far": 10}}}

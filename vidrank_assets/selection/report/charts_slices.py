@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from vidrank_assets.selection.charts_theme import LIGHT, Chart, data_of, panel
 from vidrank_assets.selection.metrics import METRICS
-from vidrank_assets.selection.report_numbers import decimals, grouped, in_order, share, slice_name, slice_value
+from vidrank_assets.selection.report.numbers import decimals, grouped, in_order, share, slice_name, slice_value
+from vidrank_assets.selection.report.theme import LIGHT, Chart, data_of, panel
 
 #: Where the rank metric is of pairs, slices are of this one.
 SLICE_METRIC = "rmse_log"

@@ -2,7 +2,7 @@ from math import inf, log, nan
 
 import pytest
 
-from vidrank_assets.selection import report_numbers as n
+from vidrank_assets.selection.report import numbers as n
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from vidrank_assets.models.base import Findings, Step
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard, slice_metrics
-from vidrank_assets.selection.report import report_page
+from vidrank_assets.selection.report.page import report_page
 
 FAMILIES = ["train_mean", "channel_mean", "ridge"]
 CONFIG = {"families": {"ridge": {"seed": 42, "parameters": {"alphas": [0.1, 1.0]}}}, "packages": {"polars": "2.1.0"}}

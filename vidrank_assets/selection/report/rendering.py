@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as XML
 
-from vidrank_assets.selection.charts_theme import LIGHT, Chart
+from vidrank_assets.selection.report.theme import LIGHT, Chart
 
 if TYPE_CHECKING:
     from PIL.Image import Image

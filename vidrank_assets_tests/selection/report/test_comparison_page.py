@@ -8,7 +8,7 @@ from PIL import Image
 from vidrank_assets.errors import NoRows
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard
-from vidrank_assets.selection.report_comparison import comparison_figures, comparison_page, comparison_png
+from vidrank_assets.selection.report.comparison_page import comparison_figures, comparison_page, comparison_png
 
 FAMILIES = ["channel_mean", "ridge", "train_mean"]
 COUNTS = {

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vidrank_assets.selection.charts_predictions import (
+from vidrank_assets.selection.report.charts_predictions import (
     POINTS_SHOWN,
     predicted_against_actual,
     residuals,

@@ -2,7 +2,13 @@ import altair as alt
 import polars as pl
 import pytest
 
-from vidrank_assets.selection.charts_slices import gate_weights, importances, label_coverage, slice_metric, slice_scores
+from vidrank_assets.selection.report.charts_slices import (
+    gate_weights,
+    importances,
+    label_coverage,
+    slice_metric,
+    slice_scores,
+)
 
 
 def values(chart, column):

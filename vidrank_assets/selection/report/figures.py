@@ -5,10 +5,10 @@ from typing import Any
 
 import polars as pl
 
-from vidrank_assets.selection import charts, charts_predictions, charts_slices
-from vidrank_assets.selection.charts_rendering import png_of
-from vidrank_assets.selection.charts_theme import Chart
 from vidrank_assets.selection.evaluation import Trial
+from vidrank_assets.selection.report import charts, charts_predictions, charts_slices
+from vidrank_assets.selection.report.rendering import png_of
+from vidrank_assets.selection.report.theme import Chart
 from vidrank_assets.selection.task import SLICES
 
 #: The most panels that a picture shows; the page shows all.

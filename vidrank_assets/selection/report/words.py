@@ -8,7 +8,7 @@ from typing import Any, Literal
 import polars as pl
 
 from vidrank_assets.selection.metrics import METRICS
-from vidrank_assets.selection.report_numbers import decimals, grouped, interval, share, signed
+from vidrank_assets.selection.report.numbers import decimals, grouped, interval, share, signed
 
 Standing = Literal["better", "unproven", "worse", "baseline", "unknown"]
 

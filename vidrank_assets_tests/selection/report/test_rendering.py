@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from vidrank_assets.selection.charts_rendering import png_of, svg_of
-from vidrank_assets.selection.charts_theme import LIGHT, PANEL_WIDTH, data_of, panel
+from vidrank_assets.selection.report.rendering import png_of, svg_of
+from vidrank_assets.selection.report.theme import LIGHT, PANEL_WIDTH, data_of, panel
 
 HOSTILE = "</title></svg><script>alert('1')</script> \" & <b>"
 
