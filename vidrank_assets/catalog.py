@@ -132,6 +132,7 @@ FAMILIES = Catalog(
         "lightgbm": Entry(
             f"{_MODELS}.lightgbm:LightGBM",
             "Boosted trees on metadata and the projected fused vector.",
+            "gpu",
             origin="reference",
         ),
         "gbdt": Entry(

@@ -50,7 +50,10 @@ def test_every_table_of_the_graph_shows_its_columns(specs):
 
 
 def test_what_runs_on_a_gpu_is_in_the_pool(loaded):
-    on_gpu = {name for name, entry in ENCODERS.entries.items() if entry.device == "gpu"}
+    on_gpu = {
+        name for plugins in (ENCODERS, FAMILIES) for name, entry in plugins.entries.items() if entry.device == "gpu"
+    }
+    assert {"clip", "gated_fusion_mlp", "lightgbm"} <= on_gpu
     for assets in loaded.assets:
         name = assets.key.path[-1] if isinstance(assets, dg.AssetsDefinition) and len(assets.keys) == 1 else None
         if name in on_gpu:

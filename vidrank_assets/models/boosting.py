@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -50,6 +50,7 @@ class TreeParameters(Parameters):
     bagging_fraction: float = Field(0.8, gt=0, le=1, description="share of the rows that a tree sees")
     max_rounds: int = Field(2000, ge=1, description="trees, at most")
     patience: int = Field(50, ge=1, description="rounds without a better RMSE on val after which growing stops")
+    device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU where LightGBM can use one")
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ class BoostedTrees:
         """Grow trees on train until val stops getting better."""
         import lightgbm
 
-        device = device_type()
-        settings = _FIXED | parameters.model_dump(exclude={"max_rounds", "patience"})
+        device = device_type() if parameters.device == "auto" else "cpu"
+        settings = _FIXED | parameters.model_dump(exclude={"max_rounds", "patience", "device"})
         settings |= {"seed": seed, "num_threads": _n_threads(train), "device_type": device}
         rows = lightgbm.Dataset(
             train.matrix,
