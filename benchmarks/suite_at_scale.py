@@ -2,8 +2,9 @@
 
 SYNTHETIC: 160,000 videos of 4,000 channels, in the order of their publication, the last 30 % val and test. Each has a
 fused vector of 1,152 columns (image 768, text 384; some titles are missing), all metadata known at publication with
-nulls and categories, and the channel's history as it was then. The target is the channel's level, a few directions of
-the vectors, one product of two directions, and noise: `noise` is the rmse_log that nothing can beat.
+nulls and categories, and the channel's history as it was then. The target is the channel's level, curves of the length
+and of the category, a few directions of the vectors, one product of two directions, and noise: `noise` is the rmse_log
+that nothing can beat.
 
 `fit` and `predict` are what a trial measures, wall time; `cpu` is processor time of the whole trial over all threads;
 `peak` is the largest resident memory of the process during that step (Linux's VmHWM, reset before each), everything
@@ -105,8 +106,9 @@ def synthetic_task(n_rows: int) -> Task:
     """The rows as the assets hand them over, joined as they join them."""
     rng = np.random.default_rng(SEED)
     fused = drawn_vectors(n_rows, rng)
-    videos = drawn_videos(fused, rng)
-    features = drawn_features(videos, rng)
+    metadata = pl.DataFrame([drawn_column(column, n_rows, rng) for column in METADATA_FEATURES.columns[1:]])
+    videos = drawn_videos(fused, metadata, rng)
+    features = with_history(metadata, videos)
     pairs = drawn_pairs(videos)
     later = features_of_later_sides(pairs, features)
     return task(
@@ -131,7 +133,7 @@ def drawn_vectors(n_rows: int, rng: np.random.Generator) -> Vectors:
     return fused
 
 
-def drawn_videos(fused: Vectors, rng: np.random.Generator) -> pl.DataFrame:
+def drawn_videos(fused: Vectors, metadata: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     """video_id, channel_id, split, target_log, and what else the tables must have of each video."""
     n_rows = len(fused.video_ids)
     channel = rng.integers(max(n_rows // ROWS_PER_CHANNEL, 2), size=n_rows)
@@ -140,8 +142,11 @@ def drawn_videos(fused: Vectors, rng: np.random.Generator) -> pl.DataFrame:
         standard(fused.block(name) @ rng.standard_normal(BLOCKS[name], dtype=np.float32))
         for name in ("image", "image", "text")
     )
-    said = 0.4 * image + 0.4 * text + 0.3 * image * other_image
-    target_log = np.maximum(level[channel] + said + NOISE * rng.standard_normal(n_rows), 0)
+    length = 2 * pl.col("duration_sec").fill_null(0).log1p()
+    category = pl.col("category_id").fill_null("level0").str.strip_prefix("level").cast(pl.Float64)
+    shown = metadata.select(0.3 * length.sin() + 0.3 * category.sin()).to_series().to_numpy()
+    seen = 0.4 * image + 0.4 * text + 0.3 * image * other_image
+    target_log = np.maximum(level[channel] + shown + seen + NOISE * rng.standard_normal(n_rows), 0)
     part = np.array(["train", "val", "test"])[np.searchsorted([0.7, 0.85], np.arange(n_rows) / n_rows, side="right")]
     return pl.DataFrame(
         {
@@ -162,9 +167,8 @@ def standard(column: np.ndarray) -> np.ndarray:
     return (column - column.mean()) / column.std()
 
 
-def drawn_features(videos: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
-    """`METADATA_FEATURES`: noise of the declared types and units, and the true history of each channel."""
-    noise = {column.name: drawn_column(column, videos.height, rng) for column in METADATA_FEATURES.columns[1:]}
+def with_history(metadata: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:
+    """`METADATA_FEATURES`: the true history of each channel among noise of the declared types and units."""
     earlier = pl.col("target_log").shift().over("channel_id")
     count = pl.int_range(pl.len()).over("channel_id")
     total = pl.col("target_log").cum_sum().shift().over("channel_id").fill_null(0.0)
@@ -175,7 +179,7 @@ def drawn_features(videos: pl.DataFrame, rng: np.random.Generator) -> pl.DataFra
         channel_target_median=pl.when(count > 0).then(total / count),  # their mean, which is quicker and as good here
         channel_target_mean=(total + 8) / (count + 1),
     )
-    return filled(METADATA_FEATURES, pl.DataFrame(noise).with_columns(history))
+    return filled(METADATA_FEATURES, metadata.with_columns(history))
 
 
 def drawn_column(column: Column, n_rows: int, rng: np.random.Generator) -> pl.Series:
