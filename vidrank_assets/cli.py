@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learns how many views a video will have.",
 )
-_console = Console(highlight=False, width=max(Console().width, 170))
+_console = Console(highlight=False, width=max(Console().width, 180))
 P = ParamSpec("P")
 _report = partial(_console.print, markup=False, soft_wrap=True)  # what a run says may hold square brackets
 

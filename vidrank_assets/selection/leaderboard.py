@@ -89,7 +89,8 @@ def titled(table: pl.DataFrame) -> str:
     """What a leaderboard is of, in a line; captures of the sample world are called synthetic."""
     of = table.row(0, named=True)
     data = of["data_source"].replace("sample", "SYNTHETIC sample world")
-    return f"{of['horizon_days']}d · {of['fusion_strategy']} · {of['information_set']} · {data}"
+    sizes = f"{of['n_train']} train, {of['n_val']} val, {of['n_test']} test videos, {of['n_test_pairs']} test pairs"
+    return f"{of['horizon_days']}d · {of['fusion_strategy']} · {of['information_set']} · {data} · {sizes}"
 
 
 def printed(table: pl.DataFrame) -> pl.DataFrame:
@@ -97,7 +98,7 @@ def printed(table: pl.DataFrame) -> pl.DataFrame:
 
     `is` says best, whose idea the family is, and `fast` where no other row is as good and as fast. `over <baseline>`
     and `over the row above` are the improvement of the rank metric on test, with its 95 % interval; positive is
-    better. `n_pairs` is how many pairs of test the pairwise_auc is of.
+    better.
     """
     if table.is_empty():
         return pl.DataFrame(schema={"model": pl.String})
@@ -110,8 +111,6 @@ def printed(table: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(f"test_{name}").round(3) for name in dict.fromkeys((metric, "spearman", "pairwise_auc"))),
         pl.when(~pl.col("is_baseline")).then(_gain("test_improvement")).alias(f"over {table['best_baseline'][0]}"),
         _gain("test_over_above").alias("over the row above"),
-        pl.col("n_train", "n_test"),
-        pl.col("n_test_pairs").alias("n_pairs"),
         pl.col("fit_seconds").round(2),
     )
 
