@@ -45,13 +45,13 @@ def weekly_training(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReq
 
 
 @dg.asset_sensor(
-    asset_key=dg.AssetKey("leaderboard"),
+    asset_key=dg.AssetKey("model_snapshot"),
     job=compare,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=60,
 )
 def compare_after_training(_context: dg.SensorEvaluationContext, event: dg.EventLogEntry) -> dg.RunRequest:
-    """Brings the comparison up to date when a leaderboard was made, by whatever run."""
+    """Brings the comparison up to date when a run was recorded: it reads the folders of runs, not `leaderboard`."""
     return dg.RunRequest(run_key=f"{event.run_id}-{event.timestamp}")
 
 

@@ -77,18 +77,31 @@ def test_every_cell_of_the_grid_is_trained_on_mondays_as_one_backfill(repository
     assert {each.tags[BACKFILL] for each in requests} == {"weekly-2026-03-02"}
 
 
-@dg.asset(name="leaderboard")
-def any_leaderboard():
-    """Stands for the leaderboard, which the sensor only knows by name."""
+@dg.asset(name="model_snapshot")
+def any_snapshot():
+    """Stands for the record of a run, which the sensor only knows by name."""
     return 1
 
 
-def test_a_leaderboard_by_whatever_run_is_followed_by_the_comparison(repository):
+@dg.asset(name="leaderboard")
+def any_leaderboard():
+    """Stands for what a run tells before its record is stored."""
+    return 1
+
+
+def test_a_record_by_whatever_run_is_followed_by_the_comparison(repository):
     with dg.DagsterInstance.ephemeral() as instance:
-        dg.materialize([any_leaderboard], instance=instance)
+        dg.materialize([any_snapshot], instance=instance)
         context = dg.build_sensor_context(instance=instance, repository_def=repository, sensor_name="any")
         (request,) = compare_after_training.evaluate_tick(context).run_requests
         assert request.run_key and compare_after_training.job_name == "compare"
+
+
+def test_a_leaderboard_whose_record_is_not_yet_stored_is_not_compared_too_early(repository):
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([any_leaderboard], instance=instance)
+        context = dg.build_sensor_context(instance=instance, repository_def=repository, sensor_name="any")
+        assert not compare_after_training.evaluate_tick(context).run_requests
 
 
 @dg.op
