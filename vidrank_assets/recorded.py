@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -33,7 +34,10 @@ def leaderboards(store: Storage, horizons: Sequence[str], strategies: Sequence[s
 
 
 def runs(store: Storage) -> pl.DataFrame:
-    """One row for each cell of each recorded run, newest first: when, what was best, how good, and what it gains."""
+    """One row for each cell of each recorded run, newest first: when, what was best, how good, and what it gains.
+
+    Raises ChecksumMismatch: what a run recorded was changed.
+    """
     rows = [_row(_summary(store, folder)) for folder in folders(store)]
     schema = ("run_id", "made_at", "cell", "families", "best", "rank_metric", "test", "over_baseline")
     return pl.DataFrame(rows, schema=schema, orient="row").sort("made_at", "cell", descending=[True, False])
@@ -42,6 +46,7 @@ def runs(store: Storage) -> pl.DataFrame:
 def _row(summary: Mapping[str, Any]) -> tuple[object, ...]:
     best = summary["models"][summary["best"]]
     gain = [best[f"test_improvement{end}"] for end in ("", "_low", "_high")]
+    score = best[f"test_{best['rank_metric']}"]
     return (
         best["run_id"],
         summary["made_at"][:16].replace("T", " "),
@@ -49,7 +54,7 @@ def _row(summary: Mapping[str, Any]) -> tuple[object, ...]:
         len(summary["models"]),
         best["model"],
         best["rank_metric"],
-        round(best[f"test_{best['rank_metric']}"], 3),
+        None if score is None else round(score, 3),
         None if None in gain else "{:.3f} [{:.3f}, {:.3f}]".format(*gain),
     )
 
@@ -67,14 +72,16 @@ class AllLeaderboards(NamedTuple):
 
 
 def all_leaderboards(store: Storage) -> AllLeaderboards:
-    """The leaderboards of the cells of all runs."""
+    """The leaderboards of the cells of all runs. Raises ChecksumMismatch: what a run recorded was changed."""
     made = sorted(folders(store), key=lambda folder: (_summary(store, folder)["made_at"], folder))
-    tables = {folder: store.read_table(f"{folder}/leaderboard.parquet") for folder in made}
+    tables = {
+        folder: pl.read_parquet(BytesIO(store.read_from_artifact(folder, "leaderboard.parquet"))) for folder in made
+    }
     kept = {folder: table for folder, table in tables.items() if table.schema == LEADERBOARD.schema}
     counts = {}
     for folder in kept:
         horizon = folder.rpartition("=")[2]
-        counts[horizon] = json.loads(store.read(f"{folder}/data_summary.json"))["label_counts"]
+        counts[horizon] = json.loads(store.read_from_artifact(folder, "data_summary.json"))["label_counts"]
     rows = pl.concat([LEADERBOARD.empty(), *kept.values()])
     return AllLeaderboards(rows, counts, [folder for folder in made if folder not in kept])
 
@@ -113,5 +120,5 @@ def folders(store: Storage) -> list[str]:
 
 
 def _summary(store: Storage, folder: str) -> dict[str, Any]:
-    summary: dict[str, Any] = json.loads(store.read(f"{folder}/metrics_summary.json"))
+    summary: dict[str, Any] = json.loads(store.read_from_artifact(folder, "metrics_summary.json"))
     return summary

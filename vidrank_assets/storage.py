@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vidrank_assets.errors import ArtifactMissing, ChecksumMismatch
+from vidrank_assets.errors import ArtifactMissing, ChecksumMismatch, InvalidInput
 from vidrank_assets.files import Files, Stored, sha256_of
 from vidrank_assets.shards import Shard, ShardFile, encoded
 
@@ -158,13 +158,21 @@ class Storage(Files):
         n_bytes = sum(self._n_bytes(f"{key}/{name}") for name in json.loads(listed))
         return Stored(key, hashlib.sha256(listed).hexdigest(), len(listed) + n_bytes)
 
+    def read_from_artifact(self, key: str, name: str) -> bytes:
+        """One file of an artifact, checked. Raises what `open_artifact` raises."""
+        sums = self._sums(key)
+        if name not in sums:
+            raise self._missing(f"{key}/{name}")
+        return self.read(f"{key}/{name}", sha256=sums[name])
+
     @contextmanager
     def open_artifact(self, key: str, *, sha256: str | None = None) -> Iterator[Path]:
         """A local folder with the files, every one checked; sha256: that of its `checksums.json`.
 
         Raises ArtifactMissing: there is none, or a file of it is gone. ChecksumMismatch: a file was changed.
+        InvalidInput: its `checksums.json` names a file that is not in the folder.
         """
-        sums: dict[str, str] = json.loads(self.read(f"{key}/{_CHECKSUMS}", sha256=sha256))
+        sums = self._sums(key, sha256=sha256)
         if self._is_folder:
             for name, expected in sums.items():
                 self._verify(f"{key}/{name}", expected)
@@ -176,6 +184,17 @@ class Storage(Files):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(self.read(f"{key}/{name}", sha256=expected))
             yield Path(local)
+
+    def _sums(self, key: str, *, sha256: str | None = None) -> dict[str, str]:
+        """The SHA-256 of each file of an artifact, by its path within it."""
+        sums: dict[str, str] = json.loads(self.read(f"{key}/{_CHECKSUMS}", sha256=sha256))
+        # Whoever can write to the bucket could otherwise have a reader write anywhere on its own machine.
+        if outside := [name for name in sums if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts]:
+            raise InvalidInput(
+                f"{self.uri(key)}/{_CHECKSUMS} must name files of its own folder; it names {', '.join(outside)}. "
+                "Somebody else wrote it: delete the folder and materialize it again."
+            )
+        return sums
 
     # ── pointers ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from vidrank_assets import recorded
-from vidrank_assets.errors import ArtifactMissing
+from vidrank_assets.errors import ArtifactMissing, ChecksumMismatch
 from vidrank_assets.results import LEADERBOARD
 from vidrank_assets.storage import Storage
 
@@ -58,6 +58,20 @@ def test_runs_are_listed_newest_first_with_what_was_best_and_what_it_gained(stor
         ("b", "2026-03-09 07:01", "sum_pool × 14d · publish", 1, "ridge", "rmse_log", 0.5, "0.250 [0.125, 0.375]"),
         ("a", "2026-03-02 07:01", "concat × 7d · publish", 1, "ridge", "rmse_log", 0.5, "0.250 [0.125, 0.375]"),
     ]
+
+
+@pytest.mark.parametrize("name", ["metrics_summary.json", "leaderboard.parquet", "data_summary.json"])
+def test_nothing_of_a_run_is_compared_that_was_changed_since(store, record, name):
+    file = store.root / record("a", "2026-03-02T07:01:00+00:00") / name
+    file.write_bytes(file.read_bytes().replace(b"0.5", b"0.4") + b" ")
+    with pytest.raises(ChecksumMismatch, match=name):
+        recorded.all_leaderboards(store)
+
+
+def test_a_run_whose_rank_metric_is_not_defined_on_test_is_listed_without_it(store, record):
+    table = leaderboard("a", 7).with_columns(test_rmse_log=pl.lit(None, pl.Float64))
+    record("a", "2026-03-02T07:01:00+00:00", table=table)
+    assert recorded.runs(store)["test"].to_list() == [None]
 
 
 def test_a_folder_whose_writer_was_killed_is_no_run(store, record):

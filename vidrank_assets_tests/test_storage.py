@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -232,6 +233,24 @@ def test_an_artifact_with_a_changed_file_is_not_handed_out(store, tmp_path, name
     store.write(f"one/{name}", store.read(f"one/{name}") + b" ")
     with pytest.raises(ChecksumMismatch), store.open_artifact("one", sha256=stored.sha256):
         pytest.fail("a changed artifact was opened")
+
+
+def test_one_file_of_an_artifact_is_read_as_it_was_written_or_not_at_all(store, tmp_path):
+    store.write_artifact("one", artifact(tmp_path))
+    assert store.read_from_artifact("one", "trial.json") == b"{}"
+    store.write("one/trial.json", b"{ }")
+    with pytest.raises(ChecksumMismatch):
+        store.read_from_artifact("one", "trial.json")
+    with pytest.raises(ArtifactMissing):
+        store.read_from_artifact("one", "gone.json")
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "/etc/outside.txt", "model/../../outside.txt"])
+def test_an_artifact_that_names_files_outside_its_folder_is_not_opened(store, tmp_path, name):
+    store.write_artifact("one", artifact(tmp_path))
+    store.write("one/checksums.json", json.dumps({name: "0" * 64}).encode())
+    with pytest.raises(InvalidInput, match="must name files of its own folder"), store.open_artifact("one"):
+        pytest.fail("a file outside the artifact was read")
 
 
 def test_an_unfinished_artifact_is_no_artifact(store, tmp_path):
