@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from socket import gethostname
@@ -179,6 +179,7 @@ def runner(report: Callable[[str], None]) -> Iterator[Runner]:
         )
     with dg.DagsterInstance.get() as instance:
         _end_killed_runs(instance)
+        opened_store().sweep(now=datetime.now(UTC))
         yield Runner(instance, report)
 
 

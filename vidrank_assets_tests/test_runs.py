@@ -1,3 +1,4 @@
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -135,3 +136,13 @@ def test_every_unbroken_stretch_of_days_is_one_run(told_jobs, tmp_path):
     runner, jobs, _ = told_jobs
     assert runner.capture(archive(tmp_path / "new", "2026-01-05", "2026-01-06", "2026-01-09"), {}) == 3
     assert jobs == [("capture_day", "2026-01-05 … 2026-01-06"), ("capture_day", "2026-01-09 … 2026-01-09")]
+
+
+def test_what_a_killed_writer_left_behind_is_swept_away_a_day_later(home):
+    left = {age: home / "vidrank" / f".data.parquet.{age * 32}.partial" for age in ("0", "1")}
+    for age, file in left.items():
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        os.utime(file, (file.stat().st_atime, file.stat().st_mtime - 2 * 86_400 * int(age)))
+    with runs.runner(lambda _: None):
+        assert [age for age, file in left.items() if file.exists()] == ["0"]
