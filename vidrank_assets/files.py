@@ -4,6 +4,7 @@ A file lies at a key: its path below the root. It is written where no reader loo
 whatever moment a process is killed at, a reader sees the file that was there before or the new one.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -104,6 +105,24 @@ class Files:
             yield staged
         finally:
             staged.unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self, key: str) -> Iterator[None]:
+        """Whoever else on this machine wants to be alone in this folder waits; when a process is killed it has left.
+
+        A bucket knows no locks.
+        """
+        if not self._is_folder:
+            yield
+            return
+        folder = Path(self.root / key)
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _publish(self, staged: Path, key: str, *, once: bool = False) -> Stored:
         """Make the file visible under its key in one step: a rename in a folder, one PUT in a bucket."""

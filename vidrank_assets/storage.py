@@ -135,18 +135,21 @@ class Storage(Files):
     def write_artifact(self, key: str, folder: Path) -> Stored:
         """Store a folder of files under the key, with the SHA-256 of each in its `checksums.json`.
 
-        Raises AlreadyStored: an artifact is there; it stays as it is.
+        Raises AlreadyStored: an artifact is there; it stays as it is. In a bucket that holds only for writers who begin
+        when the other has ended: of two at a time one may damage what the other stored, which a reader is told.
         """
-        if self.exists(f"{key}/{_CHECKSUMS}"):
-            raise self._taken(key)
         files = sorted(file for file in folder.rglob("*") if file.is_file())
         sums = {file.relative_to(folder).as_posix(): sha256_of(file) for file in files}
-        for name in sums:
-            with self._staged(f"{key}/{name}") as staged:
-                shutil.copyfile(folder / name, staged)
-                self._publish(staged, f"{key}/{name}")
-        # The list of files is written last: an artifact without it was never finished, and nothing reads it.
-        listed = self.write(f"{key}/{_CHECKSUMS}", json.dumps(sums, indent=1).encode(), once=True)
+        with self._alone(key):
+            for name in sums:
+                # Asked before every file: in a bucket another writer may have finished meanwhile.
+                if self.exists(f"{key}/{_CHECKSUMS}"):
+                    raise self._taken(key)
+                with self._staged(f"{key}/{name}") as staged:
+                    shutil.copyfile(folder / name, staged)
+                    self._publish(staged, f"{key}/{name}")
+            # The list of files is written last: an artifact without it was never finished, and nothing reads it.
+            listed = self.write(f"{key}/{_CHECKSUMS}", json.dumps(sums, indent=1).encode(), once=True)
         return Stored(key, listed.sha256, listed.n_bytes + sum(file.stat().st_size for file in files))
 
     def stored_artifact(self, key: str) -> Stored:

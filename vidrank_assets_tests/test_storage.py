@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vidrank_assets import storage
 from vidrank_assets.errors import AlreadyStored, ArtifactMissing, ChecksumMismatch, InvalidInput
 from vidrank_assets.storage import Storage
 
@@ -233,6 +235,42 @@ def test_an_artifact_with_a_changed_file_is_not_handed_out(store, tmp_path, name
     store.write(f"one/{name}", store.read(f"one/{name}") + b" ")
     with pytest.raises(ChecksumMismatch), store.open_artifact("one", sha256=stored.sha256):
         pytest.fail("a changed artifact was opened")
+
+
+def test_an_artifact_that_another_writer_finished_meanwhile_stays_as_it_is(store, tmp_path, monkeypatch):
+    first, second = (artifact(tmp_path / name) for name in ("first", "second"))
+    (second / "trial.json").write_text('{"fit_seconds": 2}')
+    computed = storage.sha256_of
+
+    def outrun(file):
+        monkeypatch.setattr(storage, "sha256_of", computed)
+        store.write_artifact("one", first)
+        return computed(file)
+
+    monkeypatch.setattr(storage, "sha256_of", outrun)
+    with pytest.raises(AlreadyStored):
+        store.write_artifact("one", second)
+    assert store.read_from_artifact("one", "trial.json") == b"{}"
+
+
+def test_of_writers_of_one_artifact_at_a_time_one_wins_and_its_files_stay_whole(tmp_path):
+    store = Storage(str(tmp_path / "store"))
+    folders = [artifact(tmp_path / str(writer)) for writer in range(4)]
+    for writer, folder in enumerate(folders):
+        for place in range(20):
+            (folder / f"{place}.txt").write_text(str(writer))
+
+    def refused(folder):
+        try:
+            store.write_artifact("one", folder)
+        except AlreadyStored:
+            return True
+        return False
+
+    with ThreadPoolExecutor(4) as writers:
+        assert sum(writers.map(refused, folders)) == 3
+    with store.open_artifact("one") as found:
+        assert len({(found / f"{place}.txt").read_text() for place in range(20)}) == 1
 
 
 def test_one_file_of_an_artifact_is_read_as_it_was_written_or_not_at_all(store, tmp_path):
