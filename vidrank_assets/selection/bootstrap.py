@@ -24,6 +24,7 @@ Counts = NDArray[np.int64]
 #: What identifies a row, and what a metric reads of it.
 KEYS = {"videos": ("video_id",), "pairs": ("video_id_a", "video_id_b")}
 READS = {"videos": ("y_true", "y_pred"), "pairs": ("target_a", "target_b", "score_a", "score_b")}
+_TARGETS = {"videos": ("y_true",), "pairs": ("target_a", "target_b")}
 
 
 class Interval(NamedTuple):
@@ -38,7 +39,7 @@ class Interval(NamedTuple):
 class Bootstrapped:
     """A metric on some rows and on resamples of them, made once for every comparison with others.
 
-    same: what two models must agree in to be compared: the rows' ids and channels.
+    same: what two models must agree in to be compared: the rows' ids, channels and targets.
     """
 
     metric: Metric
@@ -54,12 +55,12 @@ class Bootstrapped:
     def over(self, other: "Bootstrapped") -> Interval:
         """By how much these rows are better than `other`, on equal resamples; positive is better for every metric.
 
-        Raises InvalidInput: the two are not predictions for the same rows in the same order.
+        Raises InvalidInput: the two are not predictions for the same rows and targets in the same order.
         """
         if not self.same.equals(other.same):
             raise InvalidInput(
-                f"two models must be compared on the same {self.metric.of} in the same order; got {self.same.height} "
-                f"and {other.same.height} that differ. Predict with both on one split."
+                f"two models must be compared on the same {self.metric.of} with the same targets in the same order; "
+                f"got {self.same.height} and {other.same.height} that differ. Fit and predict with both on one split."
             )
         # adding 0 makes a model over itself 0, not -0
         better = self.metric.sign * (self.resamples - other.resamples) + 0.0
@@ -73,7 +74,7 @@ def bootstrapped(metric: Metric, rows: pl.DataFrame, *, resamples: int = RESAMPL
     Raises NoRows: there are none.
     """
     drawn = resampled(metric, rows, resamples=resamples, seed=seed)
-    same = rows.select(*KEYS[metric.of], "channel_id")
+    same = rows.select(*KEYS[metric.of], "channel_id", *_TARGETS[metric.of])
     return Bootstrapped(metric, same, metric.value(*_columns(metric, rows)), drawn)
 
 

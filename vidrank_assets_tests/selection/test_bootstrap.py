@@ -117,8 +117,14 @@ def test_one_channel_has_a_value_but_no_interval():
 
 
 def test_predictions_for_other_videos_are_not_compared():
-    with pytest.raises(InvalidInput, match="on the same videos in the same order; got 119 and 120"):
+    with pytest.raises(InvalidInput, match="in the same order; got 119 and 120"):
         improvement(METRICS["rmse_log"], videos()[1:], videos())
+
+
+def test_predictions_for_other_labels_of_the_same_videos_are_not_compared():
+    relabelled = videos().with_columns(y_true=pl.col("y_true") + 1)
+    with pytest.raises(InvalidInput, match="with the same targets"):
+        improvement(METRICS["rmse_log"], videos(), relabelled)
 
 
 def test_no_rows_are_refused():
