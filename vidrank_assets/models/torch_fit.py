@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from vidrank_assets.errors import InvalidInput
 from vidrank_assets.models.base import Parameters, Step, Vector
 
 #: What a net reads of some videos: by name, one row a video each.
@@ -65,6 +66,7 @@ class Net:
         """Learn `target`, (n_rows,), by squared error; the weights of the epoch that is best on val are kept.
 
         The same seed and rows give the same weights to the bit on one machine with one number of threads.
+        Raises InvalidInput: not even after one epoch is the error a number.
         Source of the optimiser: Loshchilov & Hutter 2019, Decoupled weight decay regularization.
         """
         with _reproducible(seed, n_rows=len(target)) as device:
@@ -135,16 +137,27 @@ class _Loop:
     def run(self, train: Tensors, val: Tensors) -> list[tuple[int, float, float]]:
         """Train until val stops getting better, and restore the best epoch's weights.
 
-        Epoch, RMSE on train and on val of each epoch, in deviations of the target.
+        Epoch, RMSE on train and on val of each epoch, in deviations of the target; an epoch in which one of them is
+        no number is the last, and not among them.
+
+        Raises InvalidInput: the first epoch is such a one.
         """
         steps: list[tuple[int, float, float]] = []
         best_rmse, best = float("inf"), self._weights()
         for epoch in range(1, self._training.max_epochs + 1):
-            steps.append((epoch, self._epoch(train), self._rmse(val)))
+            train_rmse, val_rmse = self._epoch(train), self._rmse(val)
+            if not np.isfinite([train_rmse, val_rmse]).all():
+                break
+            steps.append((epoch, train_rmse, val_rmse))
             if steps[-1][-1] < best_rmse:
                 best_rmse, best, self.best_epoch = steps[-1][-1], self._weights(), epoch
             elif epoch - self.best_epoch >= self._training.patience:
                 break
+        if not steps:
+            raise InvalidInput(
+                f"a net's error must be a number after an epoch; it is none with {self._training}. "
+                "Lower learning_rate, and check the inputs for infinities."
+            )
         self._layers.load_state_dict(best)
         return steps
 

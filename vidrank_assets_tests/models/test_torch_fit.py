@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from vidrank_assets.errors import InvalidInput
 from vidrank_assets.models import torch_fit
 from vidrank_assets.models.torch_fit import Net, Training
 
@@ -56,6 +57,18 @@ def test_training_stops_when_patience_is_over():
         training=Training(patience=3, learning_rate=1e-2), val=(val, 200 - target)
     )  # what helps train hurts val
     assert net.facts["best_epoch"] + 3 == len(net.curve) < 40
+
+
+def test_a_net_that_never_learned_is_an_error_that_names_what_was_set():
+    with pytest.raises(InvalidInput, match=r"learning_rate=1e\+30.*Lower learning_rate"):
+        fitted(training=Training(learning_rate=1e30))
+
+
+def test_an_epoch_whose_error_is_no_number_ends_training_and_the_best_before_it_is_kept(monkeypatch):
+    errors = iter([0.5, 0.4, float("nan")])
+    monkeypatch.setattr(torch_fit._Loop, "_rmse", lambda *_: next(errors))
+    net = fitted(training=Training())
+    assert net.facts["best_epoch"] == 2 == len(net.curve)
 
 
 def test_there_are_no_more_epochs_than_asked():
