@@ -19,7 +19,7 @@ class NeuralProjector:
     """`fused → 256 → GELU → dropout 0.1 → 128`, trained with a linear head that predicts the target.
 
     On the rows it was trained on its columns are closer to the target than on new ones, and trees trust them too much.
-    This is the reference system's form. Columns from other folds, as `projector.Projector` makes them, are not to be
+    This is the reference system's form. Columns from other folds, as `LinearProjector` makes them, are not to be
     had: the 128 places mean something else in every training. What holds the damage small is that training stops by
     val, and so do the trees.
     """
