@@ -4,14 +4,14 @@ import dagster as dg
 
 from vidrank_assets import recorded
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, picture_metadata, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import every_partition
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.results import COMPARISON
 from vidrank_assets.selection.comparison import comparison as compared
 from vidrank_assets.selection.comparison import printed, side_by_side
 from vidrank_assets.selection.comparison_record import ComparisonRecord
-from vidrank_assets.selection.report.comparison_page import comparison_page
+from vidrank_assets.selection.report.comparison_page import comparison_page, comparison_png
 from vidrank_assets.settings import Settings
 
 
@@ -40,6 +40,7 @@ def comparison(
         context.log.warning(f"{folder} is of another version of vidrank and is not compared.")
     table = compared(found.rows, metric_name=config.rank_metric)
     page = comparison_page(found.rows, found.label_counts)
+    pictures = comparison_png(found.rows, found.label_counts)
     return dg.MaterializeResult(
         value=ComparisonRecord(table, page),
         metadata={
@@ -48,5 +49,6 @@ def comparison(
             "not_compared": len(found.other_columns),
             "best": table_metadata(printed(table.filter("is_best_of_horizon")), rows=50),
             "side_by_side": table_metadata(side_by_side(table), rows=100),
+            **{name: picture_metadata(picture) for name, picture in pictures.items()},
         },
     )

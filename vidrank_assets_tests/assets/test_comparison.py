@@ -22,3 +22,9 @@ def test_the_ui_shows_what_is_best_and_the_strategies_side_by_side(graph):
     assert {row["model"] for row in shown["side_by_side"]} == set(leaderboard["model"])
     assert (shown["runs"], shown["leaderboards"], shown["not_compared"]) == (1, 1, 0)
     assert isinstance(pl.DataFrame(shown["side_by_side"])["concat"][0], float)
+
+
+def test_the_ui_shows_the_charts_of_the_page(graph):
+    shown = graph.metadata("compare", "comparison")
+    for name in ("strategies", "improvements", "labels"):
+        assert shown[name].startswith("![chart](data:image/png;base64,")
