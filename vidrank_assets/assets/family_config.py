@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 import dagster as dg
 from pydantic import Field, create_model
 
-from vidrank_assets.models.base import load_family
+from vidrank_assets.models.base import Parameters, load_family
 from vidrank_assets.settings import Settings
 
 #: By family: its seed and its parameters.
@@ -26,11 +26,16 @@ def chosen(config: dg.Config, families: Sequence[str]) -> Chosen:
     return {families[0]: config.model_dump()} if len(families) == 1 else config.model_dump()
 
 
-def _family_config(family: str) -> type[dg.Config]:
-    fields: dict[str, Any] = {"seed": (int, Field(Settings().seed, description="seed of everything random"))}
-    for name, taken in load_family(family).takes.model_fields.items():
+def parameters_config(named: str, takes: type[Parameters], **fields: Any) -> type[dg.Config]:
+    """The configuration that offers what may be set of something; fields: what it offers before that."""
+    for name, taken in takes.model_fields.items():
         fields[name] = (_as_list(taken.annotation), taken)
-    return create_model(f"{_camel(family)}Config", __base__=dg.Config, **fields)
+    return create_model(f"{_camel(named)}Config", __base__=dg.Config, **fields)
+
+
+def _family_config(family: str) -> type[dg.Config]:
+    seed = (int, Field(Settings().seed, description="seed of everything random"))
+    return parameters_config(family, load_family(family).takes, seed=seed)
 
 
 def _as_list(annotation: Any) -> Any:

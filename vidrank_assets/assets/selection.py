@@ -6,7 +6,9 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
+from vidrank_assets.assets.family_config import parameters_config
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, picture_metadata, schema_metadata, table_metadata
 from vidrank_assets.assets.models import MODEL_SNAPSHOT, SUITE
@@ -14,7 +16,7 @@ from vidrank_assets.assets.partitions import by_strategy_and_horizon
 from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
 from vidrank_assets.schema import Table
-from vidrank_assets.selection.ensemble import ensemble_trial
+from vidrank_assets.selection.ensemble import EnsembleParameters, ensemble_trial
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics, titled
 from vidrank_assets.selection.leaderboard import leaderboard as ranked
@@ -30,9 +32,18 @@ _MODELS = {family: dg.AssetKey(["models", family]) for family in SUITE}
 class LeaderboardConfig(dg.Config):
     """How rows are ranked."""
 
-    rank_metric: str = Settings().rank_metric
-    resamples: int = Ranking().resamples
-    seed: int = Settings().seed
+    rank_metric: str = Field(Settings().rank_metric, description="the metric of val by which rows are sorted")
+    resamples: int = Field(Ranking().resamples, ge=0, description="draws of channels behind each interval")
+    seed: int = Field(Settings().seed, description="seed of everything random")
+
+
+_Ensemble = parameters_config("ensemble", EnsembleParameters)
+
+
+class SuiteConfig(LeaderboardConfig):
+    """How the ensemble is chosen, and how rows are ranked."""
+
+    ensemble: _Ensemble = _Ensemble()  # type: ignore[valid-type]
 
 
 def _table_out(table: Table, description: str) -> dg.AssetOut:
@@ -69,17 +80,18 @@ def _table_out(table: Table, description: str) -> dg.AssetOut:
 )
 @faults_are_final
 def ranked_families(
-    context: dg.AssetExecutionContext, config: LeaderboardConfig, **snapshots: Any
+    context: dg.AssetExecutionContext, config: SuiteConfig, **snapshots: Any
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Adds the ensemble to the families of one partition, ranks them, and keeps the record."""
     run_id = run_id_of(context.run)
     families: Sequence[ModelSnapshot] = [snapshots[family] for family in SUITE]
     trials = [each.trial for each in families]
-    trials.append(ensemble_trial(trials))
+    settings = config.model_dump()
+    trials.append(ensemble_trial(trials, seed=config.seed, parameters=EnsembleParameters(**settings["ensemble"])))
     ranking = Ranking(config.rank_metric, resamples=config.resamples, seed=config.seed)
     table = ranked(trials, [each.name for each in trials], run_id=run_id, ranking=ranking)
     slices = slice_metrics(trials, run_id=run_id)
-    snapshot = _snapshot(families, trials, table, slices, config=config.model_dump())
+    snapshot = _snapshot(families, trials, table, slices, config=settings)
     pictures = {
         name: picture_metadata(picture)
         for name, picture in charts_png(trials, table, slices, data=snapshot.data).items()

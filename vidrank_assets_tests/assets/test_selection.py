@@ -1,5 +1,12 @@
-from vidrank_assets.assets.models import SUITE
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from vidrank_assets.assets.models import SUITE, run_config
+from vidrank_assets.assets.selection import SuiteConfig
 from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
+from vidrank_assets.selection.ensemble import EnsembleParameters
 
 CELL = "strategy=concat/horizon=7d/data.parquet"
 
@@ -27,3 +34,16 @@ def test_every_family_is_also_measured_by_slice(graph):
         "channel_size",
     }
     assert set(slices["model"]) == {*SUITE, "ensemble"}
+
+
+def test_what_chose_the_ensemble_is_recorded_and_can_be_set_again(graph):
+    shown = graph.metadata("train_suite", "model_snapshot")
+    with graph.store.open_artifact(shown["artifact"], sha256=shown["sha256"]) as folder:
+        used = json.loads((folder / "config_used.json").read_text())
+    assert used["ranking"]["ensemble"] == EnsembleParameters().model_dump()
+    assert SuiteConfig(**run_config(used)["ranked_families"]["config"]).model_dump() == used["ranking"]
+
+
+def test_draws_that_cannot_be_made_are_refused_in_the_launchpad():
+    with pytest.raises(ValidationError, match="resamples"):
+        SuiteConfig(resamples=-1)
