@@ -58,10 +58,12 @@ class Settings(BaseSettings):
         }
 
     def shown(self) -> dict[str, Any]:
-        """Every setting by name, as JSON holds it, for records; a password within a URL is not in it."""
-        return {name: _without_password(value) for name, value in self.model_dump(mode="json").items()}
+        """Every setting by name, as JSON holds it, for records; a password or token within a URL is not in it."""
+        return {name: _without_secrets(value) for name, value in self.model_dump(mode="json").items()}
 
 
-def _without_password(value: Any) -> Any:
-    """`https://user:secret@host/path` as `https://***@host/path`."""
-    return re.sub(r"(?<=://)[^/@]+@", "***@", value) if isinstance(value, str) else value
+def _without_secrets(value: Any) -> Any:
+    """`https://user:secret@host/path?token=x` as `https://***@host/path?***`; a secret may hold `/` and `@`."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    return re.sub(r"\?.*", "?***", re.sub(r"(?<=://).*@", "***@", value))

@@ -1,6 +1,8 @@
 from datetime import date
 from typing import get_args
 
+import pytest
+
 from vidrank_assets.catalog import ENCODERS, Modality
 from vidrank_assets.settings import Settings
 
@@ -39,3 +41,17 @@ def test_every_modality_has_an_encoder_that_needs_no_download():
 def test_the_encoder_of_a_modality_is_a_setting(monkeypatch):
     monkeypatch.setenv("VIDRANK_AUDIO_ENCODER", "clap")
     assert Settings().encoders["audio"] == "clap"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("https://objects.example:9000", "https://objects.example:9000"),
+        ("https://reader:pl4nted@objects.example/", "https://***@objects.example/"),
+        ("https://reader:pl4/n+t@ed@objects.example", "https://***@objects.example"),
+        ("https://objects.example/x?token=pl4nted", "https://objects.example/x?***"),
+    ],
+)
+def test_no_secret_within_a_url_is_shown(monkeypatch, endpoint, shown):
+    monkeypatch.setenv("VIDRANK_S3_ENDPOINT", endpoint)
+    assert Settings().shown()["s3_endpoint"] == shown
