@@ -23,7 +23,7 @@ from vidrank_assets.storage import Storage
 ROOT = Path(__file__).parents[2]
 
 #: What the clock decides, and what names a run: no two runs have them in common.
-WALL_CLOCK = ("embedded_at", "fused_at", "run_id", "fit_seconds", "predict_ms_per_1k")
+WALL_CLOCK = ("embedded_at", "fused_at", "run_id", "fit_seconds", "predict_ms_per_1k", "is_pareto")
 
 CELL = dg.MultiPartitionKey({"strategy": "concat", "horizon": "7d"})
 #: Where a run keeps that cell, below the folder of the run or of one family of it.
@@ -190,9 +190,5 @@ def timeless(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def tables(store: Storage) -> dict[str, pl.DataFrame]:
-    """Every Parquet file of a store, by key; of an artifact's, the folder that is named at random is left out."""
-    named = {key: key.split("/") for key in store.keys("", suffix=".parquet")}
-    return {
-        "/".join([*parts[:4], parts[-1]] if parts[0] == "models" else parts): timeless(store.read_table(key))
-        for key, parts in named.items()
-    }
+    """Every Parquet file of a store, by key."""
+    return {key: timeless(store.read_table(key)) for key in store.keys("", suffix=".parquet")}

@@ -1,13 +1,22 @@
-"""The whole graph over a bucket: the same tables as over a folder."""
+"""The whole graph over a bucket: the same tables and folders as over a folder, and no secret in any of them."""
 
+import polars as pl
 import pytest
 
 from vidrank_assets.storage import Storage
-from vidrank_assets_tests.graph.conftest import Home, tables
+from vidrank_assets_tests.graph.conftest import (
+    BY_LOT,
+    CAPTURE,
+    OTHERWISE,
+    PREPARE,
+    SECRETS,
+    TRAIN,
+    WORLD,
+    Home,
+    check_run_folders,
+    tables,
+)
 
-WORLD = {"n_channels": "20", "n_days": "28"}
-#: So small a world has videos enough for a split, and pairs in its test part, only when all of them are dealt by lot.
-SMALL = {"VIDRANK_INCLUSION": "all", "VIDRANK_SPLIT_POLICY": "random"}
 #: One of each: what every asset of the graph leaves behind.
 EVERY_TABLE = {
     "snapshots", "rejected_captures", "channel_snapshots", "thumbnails", "embedding_manifest", "fused_embeddings",
@@ -16,25 +25,40 @@ EVERY_TABLE = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
-def test_the_whole_graph_gives_the_same_tables_over_s3_as_over_a_folder(tmp_path, s3_root, s3_endpoint):
-    bucket = Home(tmp_path / "bucket", **SMALL, VIDRANK_STORAGE=s3_root, VIDRANK_S3_ENDPOINT=s3_endpoint)
-    folder = Home(tmp_path / "folder", **SMALL)
-    for home in (bucket, folder):
-        home.capture(**WORLD)
-        done = home.vidrank("backfill", "--horizon", "7d", "--strategy", "concat")
-        assert done.returncode == 0, done.stdout + done.stderr
-    assert not (bucket.folder / "vidrank").exists()
-
-    stored = Storage(
+@pytest.fixture
+def bucket(tmp_path, s3_root, s3_endpoint) -> Home:
+    """What `trained` is, in one process and over a bucket."""
+    secret = {"AWS_SECRET_ACCESS_KEY": SECRETS["AWS_SECRET_ACCESS_KEY"]}
+    home = Home(tmp_path / "bucket", VIDRANK_STORAGE=s3_root, VIDRANK_S3_ENDPOINT=s3_endpoint, **secret)
+    home.store = Storage(
         s3_root,
         s3_options={"endpoint_url": s3_endpoint, "use_listings_cache": False},
         scan_options={"aws_endpoint_url": s3_endpoint, "aws_allow_http": "true", "aws_region": "us-east-1"},
     )
-    expected, found = tables(folder.store), tables(stored)
+    home.succeeds(
+        CAPTURE.format(options=WORLD) + PREPARE.format(ops=BY_LOT) + TRAIN.format(run_id="two", ops=OTHERWISE)
+    )
+    return home
+
+
+@pytest.mark.slow
+def test_the_whole_graph_gives_the_same_tables_and_folders_over_s3_as_over_a_folder(bucket, trained):
+    assert not (bucket.folder / "vidrank").exists()
+    check_run_folders(bucket.store, "two")
+    expected, found = tables(trained.store), tables(bucket.store)
+    expected = {key: table for key, table in expected.items() if "/run_id=one/" not in key}
     assert {key.split("/")[0] for key in expected} == EVERY_TABLE
     assert sorted(found) == sorted(expected)
     assert [key for key in expected if not found[key].equals(expected[key])] == []
     assert expected["leaderboard/strategy=concat/horizon=7d/data.parquet"]["n_test_pairs"].min() > 0
     for shards in ("embeddings", "fused"):  # named by the SHA-256 of what is in them
-        assert stored.keys(shards) == folder.store.keys(shards) != []
+        assert bucket.store.keys(shards) == trained.store.keys(shards) != []
+
+    written = {key: bucket.store.read(key) for key in bucket.store.keys("")}
+    written |= {str(file): file.read_bytes() for file in bucket.folder.rglob("*") if file.is_file()}
+    written |= {
+        f"rows of {key}": repr(pl.read_parquet(held).rows()).encode()
+        for key, held in written.items()
+        if key.endswith(".parquet")
+    }
+    assert [key for key, held in written.items() if SECRETS["AWS_SECRET_ACCESS_KEY"].encode() in held] == []
