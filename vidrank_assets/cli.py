@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Learns how many views a video will have.",
 )
-_console = Console(highlight=False, width=max(Console().width, 180))
+_console = Console(highlight=False, width=max(Console().width, 200))
 P = ParamSpec("P")
 _report = partial(_console.print, markup=False, soft_wrap=True)  # what a run says may hold square brackets
 
@@ -154,22 +154,32 @@ def show(run_id: Annotated[str, typer.Argument(help="as vidrank runs lists it")]
         with recorded.opened(store, folder) as snapshot:
             _print(printed(snapshot.leaderboard), titled(snapshot.leaderboard))
             versions = ", ".join(f"{name} {found}" for name, found in snapshot.config["packages"].items())
-            _report(f"made {snapshot.made_at:%Y-%m-%d %H:%M} UTC at {snapshot.config['git_sha']} with {versions}")
+            commit = f" at {snapshot.config['git_sha']}" if snapshot.config["git_sha"] else ""
+            _report(f"made {snapshot.made_at:%Y-%m-%d %H:%M} UTC{commit} with {versions}")
             _report(f"folder: {store.uri(folder)}\n")
 
 
 @_command
 def retrain_run(run_id: Annotated[str, typer.Argument(help="as vidrank runs lists it")]) -> None:
-    """Train a recorded run again, as its folder says, and tell whether the same numbers come out."""
-    from vidrank_assets.runs import runner
+    """Train a recorded run again, as its folders say, and tell whether the same numbers come out; nothing is stored."""
+    from vidrank_assets import recorded
+    from vidrank_assets.retraining import retrained
+    from vidrank_assets.runs import opened_store
+    from vidrank_assets.selection.leaderboard import titled
+    from vidrank_assets.selection.run_record import differing_numbers
 
-    with runner(_report) as runs:
-        differing = runs.retrain(run_id)
-    if differing.is_empty():
-        _report(f"Run {run_id} was made again: every number is the same to the last digit.")
-        return
-    _print(differing, f"{differing.height} numbers of run {run_id} came out otherwise")
-    raise typer.Exit(1)
+    store, n_differing = opened_store(), 0
+    for folder in recorded.cells_of(store, run_id):
+        with recorded.opened(store, folder) as snapshot:
+            again = retrained(store, snapshot.config, run_id=run_id)
+            differing = differing_numbers(snapshot.leaderboard, again)
+        n_differing += differing.height
+        if differing.is_empty():
+            _report(f"{titled(again)}: every number is the same to the last digit.")
+        else:
+            _print(differing, f"{titled(again)}: {differing.height} numbers came out otherwise")
+    if n_differing:
+        raise typer.Exit(1)
 
 
 def _print(rows: pl.DataFrame, title: str) -> None:

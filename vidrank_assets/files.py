@@ -182,7 +182,9 @@ class Files:
         return ArtifactMissing(f"{self.uri(key)} must exist before it is read; materialize the asset that writes it.")
 
     def _taken(self, key: str) -> AlreadyStored:
-        return AlreadyStored(f"{self.uri(key)} is written once and is there already; write under another key.")
+        return AlreadyStored(
+            f"{self.uri(key)} is written once and is there already. Launch a new run, or write under another key."
+        )
 
 
 def _is_refused(error: OSError) -> bool:

@@ -26,7 +26,7 @@ _RUN_ID = text("run_id", "the run or backfill that trained it", nullable=False)
 _FAMILY = text("model", "catalog name of the family", nullable=False)
 _KNOWING = text("information_set", "what it knew: publish or snapshot1", nullable=False)
 _TEST_ROWS = text(
-    "test_rows", "fingerprint of the test videos and targets: only equal ones are comparable", nullable=False
+    "scored_videos", "fingerprint of the videos and targets of val and test: only equal ones compare", nullable=False
 )
 
 LEADERBOARD = Table(
@@ -67,7 +67,7 @@ COMPARISON = Table(
     ("run_id", "fusion_strategy", "horizon_days", "information_set", "model"),
     (
         whole("run", "number of the run in time, 1 is the oldest", "number", nullable=False),
-        whole("rank", "place among rows of one horizon, information_set and test_rows", "place", nullable=False),
+        whole("rank", "place among rows of one horizon, information_set and scored_videos", "place", nullable=False),
         whole("n_ranked", "how many those are", "rows", nullable=False),
         flag("is_best_of_horizon", "first among them"),
         text("compared_by", "the metric of val that they are ranked by", nullable=False),

@@ -13,11 +13,8 @@ from typing import Any
 from uuid import uuid4
 
 import dagster as dg
-import polars as pl
 import psutil
 
-from vidrank_assets import recorded
-from vidrank_assets.assets.models import data_versions, run_config
 from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.capture.base import Source
@@ -25,7 +22,6 @@ from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
 from vidrank_assets.errors import InvalidInput, VidrankError
 from vidrank_assets.horizons import HORIZONS
-from vidrank_assets.selection.run_record import differing_numbers
 from vidrank_assets.settings import Settings
 from vidrank_assets.storage import Storage
 
@@ -61,7 +57,7 @@ class Runner:
         Returns the run id that all of it shares. A horizon that cannot be learned yet stops no other: the rest is made,
         and then its fault is raised.
         """
-        run_id = _new_run_id()
+        run_id = uuid4().hex[:12]
         for strategy in strategies:
             self.fuse(strategy)
         faults = [fault for horizon in horizons if (fault := self._horizon(horizon, strategies, run_id))]
@@ -75,40 +71,17 @@ class Runner:
         try:
             self._run("refresh_targets", horizon, partition_key=horizon)
             for strategy in strategies:
-                self.train(strategy, horizon, run_id=run_id)
+                cell = dg.MultiPartitionKey({"strategy": strategy, "horizon": horizon})
+                self._run("train_suite", f"{strategy} × {horizon}", partition_key=cell, tags={BACKFILL: run_id})
         except VidrankError as fault:
             self.report(f"{horizon} was left out: {fault}")
             return fault
         return None
 
-    def train(self, strategy: str, horizon: str, *, run_id: str, ops: Mapping[str, Any] | None = None) -> None:
-        """Train every family on one cell, with the configuration of its steps where it is not the usual one."""
-        cell = dg.MultiPartitionKey({"strategy": strategy, "horizon": horizon})
-        self._run("train_suite", f"{strategy} × {horizon}", partition_key=cell, tags={BACKFILL: run_id}, ops=ops)
-
     def fuse(self, strategy: str, *, foreign_manifest: Path | None = None) -> None:
         """Fuse one strategy, or take the fused vectors that another system wrote."""
         config = {"foreign_manifest": str(foreign_manifest.resolve())} if foreign_manifest else {}
         self._run("fuse", strategy, partition_key=strategy, ops={"fused_embeddings": {"config": config}})
-
-    def retrain(self, run_id: str) -> pl.DataFrame:
-        """Train the cells of a recorded run again, as its folders say, as a new run.
-
-        Returns the numbers that came out otherwise, `run_record.differing_numbers`; none when the run was made again.
-        Raises ArtifactMissing: no such run was recorded. InvalidInput: it learned from other tables than those stored.
-        """
-        again, differing, store = _new_run_id(), [], opened_store()
-        for folder in recorded.cells_of(store, run_id):
-            with recorded.opened(store, folder) as before:
-                strategy, horizon = (
-                    before.config["cell"]["fusion_strategy"],
-                    f"{before.config['cell']['horizon_days']}d",
-                )
-                _refuse_other_inputs(self.instance, before.config, strategy=strategy, horizon=horizon)
-                self.train(strategy, horizon, run_id=again, ops=run_config(before.config))
-                with recorded.opened(store, folder.replace(f"run_id={run_id}", f"run_id={again}")) as after:
-                    differing.append(differing_numbers(before.leaderboard, after.leaderboard))
-        return pl.concat(differing)
 
     def _run(
         self,
@@ -132,32 +105,9 @@ class Runner:
         self.report(f"{job:<16} {what:<26} {monotonic() - started:6.1f} s")
 
 
-def _refuse_other_inputs(
-    instance: dg.DagsterInstance, config: Mapping[str, Any], *, strategy: str, horizon: str
-) -> None:
-    """Raises InvalidInput: the settings or the tables are not those that the run was made with."""
-    now = Settings().information_set
-    if config["cell"]["information_set"] != now:
-        raise InvalidInput(
-            f"a run is made again with its own information set, {config['cell']['information_set']}; it is {now} here. "
-            f"Set VIDRANK_INFORMATION_SET={config['cell']['information_set']}."
-        )
-    stored = data_versions(instance, strategy=strategy, horizon=horizon)
-    versions = [made["data_versions"] for made in config["families"].values()]
-    if changed := sorted({name for each in versions for name in each if each[name] != stored.get(name)}):
-        raise InvalidInput(
-            f"a run is made again from the tables that it read; of {strategy} × {horizon}, {', '.join(changed)} "
-            "were materialized with other content since. Restore the store of that time, or train a new run."
-        )
-
-
 def opened_store() -> Storage:
     """The store that the settings name."""
     return store_resource(Settings()).open()
-
-
-def _new_run_id() -> str:
-    return uuid4().hex[:12]
 
 
 @cache

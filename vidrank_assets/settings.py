@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vidrank_assets.catalog import InformationSet, Modality
 
+RankMetric = Literal["rmse_log", "mae_log", "r2_log", "rmse_raw", "mae_raw", "spearman", "pairwise_auc"]
 SplitPolicy = Literal["random", "time", "channel", "time_channel"]
 
 
@@ -44,7 +45,7 @@ class Settings(BaseSettings):
     inclusion: str = Field("default", description="which videos are in: default, shorts or all")
     split_policy: SplitPolicy = Field("time", description="how videos are dealt to train, val and test")
     information_set: InformationSet = Field("publish", description="what a model may know when it predicts")
-    rank_metric: str = Field("rmse_log", description="what the leaderboard is sorted by")
+    rank_metric: RankMetric = Field("rmse_log", description="what the leaderboard is sorted by")
     seed: int = Field(42, description="seed of everything random")
 
     @property

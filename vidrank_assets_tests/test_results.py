@@ -31,4 +31,4 @@ def test_a_comparison_has_every_column_of_a_leaderboard():
 
 def test_what_is_compared_says_on_which_test_videos():
     for table in (LEADERBOARD, COMPARISON, MODALITY_ABLATION):
-        assert not next(column for column in table.columns if column.name == "test_rows").nullable
+        assert not next(column for column in table.columns if column.name == "scored_videos").nullable

@@ -4,7 +4,8 @@ from typing import get_args
 import pytest
 
 from vidrank_assets.catalog import ENCODERS, Modality
-from vidrank_assets.settings import Settings
+from vidrank_assets.selection.metrics import METRICS
+from vidrank_assets.settings import RankMetric, Settings
 
 
 def test_one_variable_moves_the_store(monkeypatch):
@@ -55,3 +56,7 @@ def test_the_encoder_of_a_modality_is_a_setting(monkeypatch):
 def test_no_secret_within_a_url_is_shown(monkeypatch, endpoint, shown):
     monkeypatch.setenv("VIDRANK_S3_ENDPOINT", endpoint)
     assert Settings().shown()["s3_endpoint"] == shown
+
+
+def test_rows_can_be_ranked_by_every_metric_and_by_nothing_else():
+    assert get_args(RankMetric) == tuple(METRICS)

@@ -7,18 +7,12 @@ from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, picture_metadata, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import every_partition
 from vidrank_assets.assets.resources import FolderStore
+from vidrank_assets.errors import NoRows
 from vidrank_assets.results import COMPARISON
+from vidrank_assets.selection.comparison import best_by_run, printed, side_by_side
 from vidrank_assets.selection.comparison import comparison as compared
-from vidrank_assets.selection.comparison import printed, side_by_side
 from vidrank_assets.selection.comparison_record import ComparisonRecord
 from vidrank_assets.selection.report.comparison_page import comparison_page, comparison_png
-from vidrank_assets.settings import Settings
-
-
-class ComparisonConfig(dg.Config):
-    """How rows are ranked."""
-
-    rank_metric: str = Settings().rank_metric
 
 
 @dg.asset(
@@ -32,13 +26,15 @@ class ComparisonConfig(dg.Config):
 )
 @faults_are_final
 def comparison(
-    context: dg.AssetExecutionContext, config: ComparisonConfig, store: dg.ResourceParam[FolderStore]
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[FolderStore]
 ) -> dg.MaterializeResult[ComparisonRecord]:
-    """Every leaderboard that was ever made, ranked among those of the same horizon and the same test videos."""
+    """Every leaderboard that was ever made, ranked by the metric of the last one among those of the same videos."""
     found = recorded.all_leaderboards(store.open())
     for folder in found.other_columns:
         context.log.warning(f"{folder} is of another version of vidrank and is not compared.")
-    table = compared(found.rows, metric_name=config.rank_metric)
+    if found.rows.is_empty():
+        raise NoRows("a comparison must be of at least one leaderboard; none is recorded. Materialize leaderboard.")
+    table = compared(found.rows, metric_name=found.rows["rank_metric"][-1])
     page = comparison_page(found.rows, found.label_counts)
     pictures = comparison_png(found.rows, found.label_counts)
     return dg.MaterializeResult(
@@ -49,6 +45,7 @@ def comparison(
             "not_compared": len(found.other_columns),
             "best": table_metadata(printed(table.filter("is_best_of_horizon")), rows=50),
             "side_by_side": table_metadata(side_by_side(table), rows=100),
+            "best_by_run": table_metadata(best_by_run(table), rows=100),
             **{name: picture_metadata(picture) for name, picture in pictures.items()},
         },
     )

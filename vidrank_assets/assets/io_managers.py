@@ -182,6 +182,20 @@ def latest_metadata(
     return latest
 
 
+def recorded_sha256(instance: dg.DagsterInstance, asset_key: dg.AssetKey, partition: str) -> str:
+    """The SHA-256 of the latest materialization.
+
+    Raises ArtifactMissing: there is none, or it does not say, as one that was only reported in the UI.
+    """
+    latest = latest_metadata(instance, asset_key, [partition]).get(partition, {})
+    if "sha256" not in latest:
+        raise ArtifactMissing(
+            f"{asset_key.to_user_string()} must have been materialized with its SHA-256; that of {partition} has none. "
+            "Materialize it again."
+        )
+    return str(latest["sha256"])
+
+
 def _as_annotated(frame: pl.LazyFrame, context: dg.InputContext) -> Any:
     wanted = context.dagster_type.typing_type
     module = wanted.__module__.split(".")[0]

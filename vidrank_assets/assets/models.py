@@ -14,7 +14,7 @@ import polars as pl
 from vidrank_assets.assets.compute import PLACEMENTS
 from vidrank_assets.assets.family_config import chosen, step_config
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.io_managers import latest_metadata
+from vidrank_assets.assets.io_managers import recorded_sha256
 from vidrank_assets.assets.metadata import OWNER
 from vidrank_assets.assets.partitions import by_strategy_and_horizon
 from vidrank_assets.assets.resources import FolderStore
@@ -25,12 +25,11 @@ from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.models.base import load_family
 from vidrank_assets.selection.evaluation import Trial, trial
-from vidrank_assets.selection.leaderboard import leaderboard, slice_metrics
+from vidrank_assets.selection.leaderboard import Ranking, leaderboard, slice_metrics
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
 from vidrank_assets.selection.run_record import config_used, data_summary
 from vidrank_assets.selection.task import Cell, LaterSides, Task, task
 from vidrank_assets.settings import Settings
-from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
 
 #: The families that can predict from what a model may know here.
 SUITE = tuple(
@@ -71,6 +70,7 @@ def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
         tables = (metadata_features, paired_features, horizon_targets, split_manifest)
         work = task_of(context, fused_vectors(store.open(), fused_embeddings, unfused=unfused), *tables)
         keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
+        ranking = Ranking(Settings().rank_metric)
         versions, data = data_versions(context.instance, **keys), data_summary(work, horizon_targets)
         for name in asked:
             settings = dict(chosen(config, families)[name])
@@ -79,7 +79,7 @@ def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
                 asset_key=["models", name],
                 value=ModelSnapshot(
                     trials=[made],
-                    leaderboard=leaderboard([made], [name], run_id=run_id_of(context.run)),
+                    leaderboard=leaderboard([made], [name], run_id=run_id_of(context.run), ranking=ranking),
                     slice_metrics=slice_metrics([made], run_id=run_id_of(context.run)),
                     split_manifest=split_manifest,
                     config=config_used(work, [made], data_versions=versions),
@@ -113,16 +113,7 @@ MODEL_SNAPSHOT = dg.PythonObjectDagsterType(ModelSnapshot)
 def data_versions(instance: dg.DagsterInstance, *, strategy: str, horizon: str) -> dict[str, str]:
     """The SHA-256 of each table that the families of a cell read."""
     read = dict.fromkeys(_OF_HORIZON, horizon) | {"fused_embeddings": strategy}
-    latest = {name: latest_metadata(instance, dg.AssetKey(name), [partition]) for name, partition in read.items()}
-    return {name: each["sha256"] for name in sorted(latest) for each in latest[name].values()}
-
-
-def run_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration of the ops of `train_suite` that makes families as a run's `config_used` says."""
-    families = {name: {"seed": made["seed"], **made["parameters"]} for name, made in config["families"].items()}
-    steps = {step: {name: families[name] for name in fitted if name in families} for step, fitted in STEPS.items()}
-    ops = {step: {"config": families.get(step, nested)} for step, nested in steps.items()}
-    return {**ops, "ranked_families": {"config": dict(config["ranking"])}}
+    return {name: recorded_sha256(instance, dg.AssetKey(name), partition) for name, partition in sorted(read.items())}
 
 
 def task_of(
@@ -141,14 +132,13 @@ def task_of(
         information_set=Settings().information_set,
         data_source=", ".join(horizon_targets["source"].unique().sort()),
     )
-    pairs, features = TRAINING_PAIRS.schema.names(), METADATA_FEATURES.schema.names()
     return task(
         cell,
         metadata_features,
         fused,
         split_manifest=split_manifest,
         horizon_targets=horizon_targets,
-        later_sides=LaterSides(paired_features.select(pairs), paired_features.select(features)),
+        later_sides=LaterSides.of(paired_features),
     )
 
 

@@ -24,7 +24,7 @@ from vidrank_assets.selection.model_snapshot import ModelSnapshot
 from vidrank_assets.selection.report.figures import charts_png
 from vidrank_assets.selection.report.page import report_page
 from vidrank_assets.selection.run_record import merged_config
-from vidrank_assets.settings import Settings
+from vidrank_assets.settings import RankMetric, Settings
 
 _MODELS = {family: dg.AssetKey(["models", family]) for family in SUITE}
 
@@ -32,7 +32,7 @@ _MODELS = {family: dg.AssetKey(["models", family]) for family in SUITE}
 class LeaderboardConfig(dg.Config):
     """How rows are ranked."""
 
-    rank_metric: str = Field(Settings().rank_metric, description="the metric of val by which rows are sorted")
+    rank_metric: RankMetric = Field(Settings().rank_metric, description="the metric of val by which rows are sorted")
     resamples: int = Field(Ranking().resamples, ge=0, description="draws of channels behind each interval")
     seed: int = Field(Settings().seed, description="seed of everything random")
 
@@ -110,7 +110,7 @@ def ranked_families(
         },
     )
     yield dg.MaterializeResult(
-        asset_key=SLICE_METRICS.name, value=slices, metadata={"slices": table_metadata(slices, rows=200)}
+        asset_key=SLICE_METRICS.name, value=slices, metadata={"slices": table_metadata(slices, rows=50)}
     )
     yield dg.MaterializeResult(asset_key="model_snapshot", value=snapshot, metadata={"run_id": run_id, **pictures})
 

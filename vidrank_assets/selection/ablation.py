@@ -108,7 +108,7 @@ def _gains(full: Trial, reduced: Trial, ranking: Ranking) -> dict[str, Any]:
         "information_set": full.cell.information_set,
         "data_source": full.cell.data_source,
         "rank_metric": ranking.metric_name,
-        "test_rows": fingerprint(full),
+        "scored_videos": fingerprint(full),
         "fit_seconds": reduced.fit_seconds,
     }
     for part in SCORED:

@@ -104,15 +104,15 @@ def resampled(metric: Metric, rows: pl.DataFrame, *, resamples: int, seed: int) 
         terms, combined = _ADDITIVE[metric.name]
         sums = np.column_stack([np.bincount(channel, term, n_channels) for term in terms(*columns)])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return combined(*(drawn.astype(np.float64) @ sums).T)
-    return np.array([metric.value(*_repeated(columns, counts[channel])) for counts in drawn])
+            return combined(*(drawn @ sums).T)
+    return np.array([metric.value(*_repeated(columns, counts[channel].astype(np.int64))) for counts in drawn])
 
 
 @lru_cache(maxsize=1)  # the rows of a leaderboard all ask for the same draws, which take longer than the metric
-def channel_draws(n_channels: int, n_resamples: int, seed: int) -> Counts:
-    """How often each channel is drawn in each resample, (n_resamples, n_channels); read only."""
+def channel_draws(n_channels: int, n_resamples: int, seed: int) -> Vector:
+    """How often each channel is drawn in each resample, (n_resamples, n_channels), as the floats they multiply."""
     shares = np.full(n_channels, 1 / n_channels)
-    drawn: Counts = np.random.default_rng(seed).multinomial(n_channels, shares, size=n_resamples)
+    drawn = np.random.default_rng(seed).multinomial(n_channels, shares, size=n_resamples).astype(np.float64)
     drawn.setflags(write=False)
     return drawn
 

@@ -9,7 +9,7 @@ from vidrank_assets.results import COMPARISON, LEADERBOARD
 from vidrank_assets.selection.leaderboard import Ranking
 
 #: Rows that agree in these are ranked together: the same question, asked with the same knowledge, of the same videos.
-RANKED_TOGETHER = ("horizon_days", "information_set", "test_rows")
+RANKED_TOGETHER = ("horizon_days", "information_set", "scored_videos")
 
 
 def comparison(leaderboards: pl.DataFrame, *, metric_name: str = "rmse_log") -> pl.DataFrame:
@@ -34,7 +34,7 @@ def comparison(leaderboards: pl.DataFrame, *, metric_name: str = "rmse_log") -> 
         "horizon_days",
         "information_set",
         -pl.col("run").max().over(RANKED_TOGETHER),
-        "test_rows",
+        "scored_videos",
         -metric.sign * pl.col(f"val_{metric_name}"),
         "run",
         "fusion_strategy",
@@ -75,7 +75,7 @@ def side_by_side(compared: pl.DataFrame, *, part: Literal["val", "test"] = "test
 def best_by_run(compared: pl.DataFrame) -> pl.DataFrame:
     """What was best in each run, oldest first within each horizon and information set, and how that changed.
 
-    compared: what `comparison` gave. Columns: horizon_days, information_set, run, run_id, test_rows, model,
+    compared: what `comparison` gave. Columns: horizon_days, information_set, run, run_id, scored_videos, model,
     fusion_strategy, val_<metric>, test_<metric>; `changed`, that the run before had another family or strategy as best,
     null for the first; and `test_over_before`, by how much the best got better on test, positive is better, null where
     the run before had other test rows. A run of which strategies have other test rows has a row for each of them.
@@ -84,16 +84,18 @@ def best_by_run(compared: pl.DataFrame) -> pl.DataFrame:
     within = ("horizon_days", "information_set")
     scores = [f"{part}_{metric.name}" for part in ("val", "test")]
     best = (
-        compared.sort(*within, "run", "test_rows", "rank")
-        .unique([*within, "run", "test_rows"], keep="first", maintain_order=True)
-        .select(*within, "run", "run_id", "test_rows", "model", "fusion_strategy", *scores)
+        compared.sort(*within, "run", "scored_videos", "rank")
+        .unique([*within, "run", "scored_videos"], keep="first", maintain_order=True)
+        .select(*within, "run", "run_id", "scored_videos", "model", "fusion_strategy", *scores)
     )
-    before = {name: pl.col(name).shift().over(within) for name in ("model", "fusion_strategy", "test_rows", scores[1])}
+    before = {
+        name: pl.col(name).shift().over(within) for name in ("model", "fusion_strategy", "scored_videos", scores[1])
+    }
     other = (pl.col(name) != before[name] for name in ("model", "fusion_strategy"))
     gain = metric.sign * (pl.col(scores[1]) - before[scores[1]]) + 0.0
     return best.with_columns(
         changed=pl.any_horizontal(other),
-        test_over_before=pl.when(pl.col("test_rows") == before["test_rows"]).then(gain),
+        test_over_before=pl.when(pl.col("scored_videos") == before["scored_videos"]).then(gain),
     )
 
 
@@ -110,7 +112,7 @@ def printed(compared: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(f"{part}_{metric}").round(3) for part in ("val", "test")),
         pl.col("test_over_best").round(3),
         "run",
-        "test_rows",
+        "scored_videos",
     )
 
 

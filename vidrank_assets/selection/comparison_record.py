@@ -20,7 +20,9 @@ class ComparisonRecord:
         self.table.write_csv(folder / "comparison.csv")
         self.table.write_parquet(folder / "comparison.parquet")
         (folder / "comparison.html").write_text(self.page)
-        compared = self.table.select("run_id", "fusion_strategy", "horizon_days", "test_rows").unique().sort(pl.all())
+        compared = (
+            self.table.select("run_id", "fusion_strategy", "horizon_days", "scored_videos").unique().sort(pl.all())
+        )
         (folder / "config_used.json").write_text(json.dumps({"compared": compared.to_dicts()}, indent=1))
 
     @classmethod

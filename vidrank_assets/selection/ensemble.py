@@ -19,6 +19,9 @@ from vidrank_assets.selection.scored_rows import check_comparable
 
 Matrix = NDArray[np.float64]
 
+#: Parts of val's channels, each predicted with weights that the others chose.
+N_FOLDS = 5
+
 
 class EnsembleParameters(Parameters):
     """How the weights are chosen."""
@@ -101,6 +104,8 @@ def ensemble_trial(trials: Sequence[Trial], *, seed: int = 42, parameters: Ensem
     """The ensemble of these trials' families, and its trial: what it predicts is what its members have predicted.
 
     trials: of one cell, predicting the same rows; baselines too, since a weighted mean may need what they know.
+    Test and pairs are predicted as the model does. A video of val is predicted with weights that its channel had no
+    part in choosing, for else the ensemble's score on val would be better than it is.
     The time of predicting is its members' sum; that of fitting is only of choosing the weights.
 
     Raises InvalidInput: the trials don't belong together.
@@ -109,11 +114,10 @@ def ensemble_trial(trials: Sequence[Trial], *, seed: int = 42, parameters: Ensem
     started = perf_counter()
     parameters = parameters or EnsembleParameters()
     by_name = {each.name: each for each in sorted(trials, key=lambda each: each.name)}
-    weights = chosen_weights(
-        {name: each.predictions.filter(split="val") for name, each in by_name.items()}, seed=seed, parameters=parameters
-    )
+    val = {name: each.predictions.filter(split="val") for name, each in by_name.items()}
+    weights = chosen_weights(val, seed=seed, parameters=parameters)
     members = {name: by_name[name] for name in weights}
-    fit_seconds = perf_counter() - started
+    crossed = _crossed(val, seed=seed, parameters=parameters)
     model = Ensemble(
         {name: _family(each) for name, each in members.items()},
         weights,
@@ -121,20 +125,44 @@ def ensemble_trial(trials: Sequence[Trial], *, seed: int = 42, parameters: Ensem
         seed=seed,
         facts={"n_members": len(weights), "n_candidates": len(by_name)},
     )
+    predictions = _mean_of({name: each.predictions for name, each in members.items()}, weights, "y_pred")
+    pairs = {name: each.pair_predictions for name, each in members.items()}
     first = trials[0]
     return Trial(
         cell=first.cell,
         model=model,
-        predictions=_mean_of({name: each.predictions for name, each in members.items()}, weights, "y_pred"),
-        pair_predictions=_mean_of(
-            {name: each.pair_predictions for name, each in members.items()}, weights, "score_a", "score_b"
-        ),
+        predictions=predictions.with_columns(y_pred=_in_place_of(predictions, crossed)),
+        pair_predictions=_mean_of(pairs, weights, "score_a", "score_b"),
         modality_weights=first.predictions.select("video_id", "split"),
         findings=model.findings,
         n_train=first.n_train,
-        fit_seconds=fit_seconds,
+        fit_seconds=perf_counter() - started,
         predict_ms_per_1k=sum(each.predict_ms_per_1k for each in members.values()),
     )
+
+
+def _crossed(val: Mapping[str, pl.DataFrame], *, seed: int, parameters: EnsembleParameters) -> Vector:
+    """(n_val,): each video predicted with weights chosen on other channels than its own, where there are others."""
+    channels = next(iter(val.values()))["channel_id"].to_numpy()
+    known, channel = np.unique(channels, return_inverse=True)
+    folds = min(N_FOLDS, len(known))
+    fold = (np.random.default_rng(seed).permutation(len(known)) % folds)[channel]
+    crossed = np.empty(len(channels))
+    for each in range(folds):
+        held_out = fold == each
+        others = ~held_out if folds > 1 else held_out
+        weights = chosen_weights(
+            {name: rows.filter(pl.Series(others)) for name, rows in val.items()}, seed=seed, parameters=parameters
+        )
+        crossed[held_out] = _weighted(weights, {name: val[name]["y_pred"].to_numpy()[held_out] for name in weights})
+    return crossed
+
+
+def _in_place_of(predictions: pl.DataFrame, crossed: Vector) -> pl.Series:
+    """The predictions, those of val replaced."""
+    predicted = predictions["y_pred"].to_numpy().copy()
+    predicted[(predictions["split"] == "val").to_numpy()] = crossed
+    return pl.Series(predicted)
 
 
 def chosen_weights(

@@ -64,7 +64,7 @@ def leaderboard(
         | _figures(each)
         | _intervals(drawn, each.name, over=over, above=above)
         | {"fit_seconds": each.fit_seconds, "predict_ms_per_1k": each.predict_ms_per_1k}
-        | {"test_rows": fingerprint(each)}
+        | {"scored_videos": fingerprint(each)}
         for above, each in zip([None, *(each.name for each in ranked)], ranked, strict=False)
     ]
     return LEADERBOARD.checked(pl.DataFrame(rows, schema=LEADERBOARD.schema).fill_nan(None))
@@ -103,7 +103,11 @@ def printed(table: pl.DataFrame) -> pl.DataFrame:
     if table.is_empty():
         return pl.DataFrame(schema={"model": pl.String})
     metric = table["rank_metric"][0]
-    marks = (pl.when("is_best").then(pl.lit("best")), "origin", pl.when("is_pareto").then(pl.lit("fast")))
+    marks = (
+        pl.when("is_best").then(pl.lit("best")),
+        "origin",
+        pl.when(pl.col("is_pareto") & ~pl.col("is_baseline")).then(pl.lit("fast")),
+    )
     return table.select(
         "model",
         pl.concat_str(marks, separator=" · ", ignore_nulls=True).alias("is"),

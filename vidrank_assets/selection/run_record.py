@@ -43,7 +43,7 @@ def config_used(work: Task, trials: Sequence[Trial], *, data_versions: Mapping[s
                 "seed": each.model.seed,
                 "parameters": each.model.parameters.model_dump(mode="json"),
                 "data_versions": dict(data_versions),
-                "git_sha": git_sha(),
+                **_here(),
             }
             for each in trials
         },

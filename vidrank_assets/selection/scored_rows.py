@@ -47,11 +47,11 @@ def columns_of(metric: Metric, rows: pl.DataFrame) -> list[Any]:
 
 
 def fingerprint(each: Trial) -> str:
-    """12 hexadecimal digits of the SHA-256 of the test videos and what they reached, in the order of their ids.
+    """12 hexadecimal digits of the SHA-256 of the videos of val and of test and what they reached, by their ids.
 
     Scores are comparable only where it is equal.
     """
-    rows = each.predictions.filter(split="test").sort("video_id")
-    digest = hashlib.sha256("\n".join(rows["video_id"]).encode())
+    rows = each.predictions.sort("split", "video_id")
+    digest = hashlib.sha256("\n".join(rows["split"] + " " + rows["video_id"]).encode())
     digest.update(rows["y_true"].to_numpy().astype("<f8").tobytes())
     return digest.hexdigest()[:12]

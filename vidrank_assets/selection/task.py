@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 import polars as pl
 
@@ -11,6 +12,7 @@ from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset
 from vidrank_assets.models.inputs import datasets, left_out, redated
+from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
 
 #: Age at the first capture, in hours, at which a new slice begins.
 AGE_STEPS_HOURS = (24, 48, 72)
@@ -53,6 +55,12 @@ class LaterSides:
                 f"features must have one row per pair, of its later video; got {self.features.height} rows for "
                 f"{self.pairs.height} pairs, or other videos. Make them with metadata_features(captured, pair_moments)."
             )
+
+    @classmethod
+    def of(cls, paired_features: pl.DataFrame) -> Self:
+        """The two halves of `tables.PAIRED_FEATURES`."""
+        pairs, features = TRAINING_PAIRS.schema.names(), METADATA_FEATURES.schema.names()
+        return cls(paired_features.select(pairs), paired_features.select(features))
 
     def among(self, video_ids: frozenset[str]) -> "LaterSides":
         """The pairs of val and test of which both videos are among these."""

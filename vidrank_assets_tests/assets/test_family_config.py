@@ -3,7 +3,7 @@ import pytest
 from pydantic import ValidationError
 
 from vidrank_assets.assets.family_config import chosen, step_config
-from vidrank_assets.assets.models import STEPS, run_config
+from vidrank_assets.assets.models import STEPS
 from vidrank_assets.models.base import load_family
 
 
@@ -34,17 +34,6 @@ def test_every_parameter_is_explained_in_the_launchpad():
             for name, field in load_family(family).takes.model_fields.items():
                 assert field.description, (family, name)
         assert schema is not None
-
-
-def test_the_configuration_of_a_recorded_run_is_the_run_configuration_that_makes_it_again():
-    families = {
-        "ridge": {"seed": 3, "parameters": {"alphas": [1.0]}, "data_versions": {}},
-        "train_mean": {"seed": 3, "parameters": {}, "data_versions": {}},
-    }
-    ops = run_config({"families": families, "ranking": {"rank_metric": "mae_log"}})
-    assert ops["ridge"] == {"config": {"seed": 3, "alphas": [1.0]}}
-    assert ops["baselines"] == {"config": {"train_mean": {"seed": 3}}}
-    assert ops["ranked_families"] == {"config": {"rank_metric": "mae_log"}}
 
 
 def test_a_step_config_is_a_dagster_config():

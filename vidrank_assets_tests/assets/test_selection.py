@@ -3,7 +3,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from vidrank_assets.assets.models import SUITE, run_config
+from vidrank_assets.assets.models import SUITE
 from vidrank_assets.assets.selection import SuiteConfig
 from vidrank_assets.results import LEADERBOARD, SLICE_METRICS
 from vidrank_assets.selection.ensemble import EnsembleParameters
@@ -41,7 +41,7 @@ def test_what_chose_the_ensemble_is_recorded_and_can_be_set_again(graph):
     with graph.store.open_artifact(shown["artifact"], sha256=shown["sha256"]) as folder:
         used = json.loads((folder / "config_used.json").read_text())
     assert used["ranking"]["ensemble"] == EnsembleParameters().model_dump()
-    assert SuiteConfig(**run_config(used)["ranked_families"]["config"]).model_dump() == used["ranking"]
+    assert SuiteConfig(**used["ranking"]).model_dump() == used["ranking"]
 
 
 def test_draws_that_cannot_be_made_are_refused_in_the_launchpad():

@@ -13,7 +13,7 @@ def board(run_id="r1", strategy="concat", horizon=7, rows="aaa", information_set
         [
             {column.name: defaults[column.dtype] for column in LEADERBOARD.columns}
             | {"run_id": run_id, "fusion_strategy": strategy, "horizon_days": horizon, "model": model}
-            | {"test_rows": rows, "information_set": information_set, "rank_metric": "rmse_log"}
+            | {"scored_videos": rows, "information_set": information_set, "rank_metric": "rmse_log"}
             | {"val_rmse_log": error, "test_rmse_log": None if error is None else error + 0.1, "val_spearman": error}
             for model, error in errors.items()
         ],
@@ -62,7 +62,7 @@ def test_only_rows_with_the_same_test_videos_and_knowledge_are_ranked_together()
         board(rows="aaa", information_set="snapshot1", strategy="sum_pool", ridge=0.1),
         board(run_id="r2", rows="bbb", ridge=5.0, lightgbm=6.0),
     )
-    assert cells(table, "information_set", "test_rows", "rank", "is_best_of_horizon") == [
+    assert cells(table, "information_set", "scored_videos", "rank", "is_best_of_horizon") == [
         ("publish", "bbb", 1, True),  # what the newest run was scored on comes first
         ("publish", "bbb", 2, False),
         ("publish", "aaa", 1, True),

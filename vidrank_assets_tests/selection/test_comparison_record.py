@@ -11,7 +11,7 @@ def test_a_comparison_comes_back_whole_and_says_what_it_is_of(tmp_path):
             "run_id": ["b", "a", "a"],
             "fusion_strategy": ["concat"] * 3,
             "horizon_days": [7] * 3,
-            "test_rows": ["x"] * 3,
+            "scored_videos": ["x"] * 3,
             "model": ["ridge", "ridge", "train_mean"],
         }
     )

@@ -136,14 +136,26 @@ def test_its_predictions_are_those_of_the_stored_ensemble_after_the_original_is_
     made.model.save(tmp_path / "written")
     shutil.move(tmp_path / "written", tmp_path / "moved")
     loaded = load_model("ensemble", tmp_path / "moved")
-    for part in ("val", "test"):
-        stored = made.predictions.filter(split=part)["y_pred"].to_numpy()
-        np.testing.assert_array_equal(loaded.predict(noisy_task.parts[part]), stored)
+    stored = made.predictions.filter(split="test")["y_pred"].to_numpy()
+    np.testing.assert_array_equal(loaded.predict(noisy_task.parts["test"]), stored)
     np.testing.assert_array_equal(loaded.predict(noisy_task.later), made.pair_predictions["score_b"].to_numpy())
     usual = dict(made.predictions.select("video_id", "y_pred").rows())
-    assert made.pair_predictions["score_a"].to_list() == [usual[v] for v in made.pair_predictions["video_id_a"]]
+    pairs = made.pair_predictions.filter(split="test")
+    assert pairs["score_a"].to_list() == [usual[v] for v in pairs["video_id_a"]]
     assert (loaded.seed, loaded.parameters) == (3, EnsembleParameters())
     assert loaded.findings.importances == made.findings.importances
+
+
+def test_what_a_channel_of_val_reached_has_no_part_in_its_own_predictions(trials):
+    """So the ensemble's score on val is one on videos that its weights have not seen."""
+    of_val = pl.col("split") == "val"
+    channel = trials[0].predictions.filter(of_val)["channel_id"][0]
+    higher = pl.when(of_val & (pl.col("channel_id") == channel)).then(pl.col("y_true") + 5).otherwise("y_true")
+    moved = [replace(each, predictions=each.predictions.with_columns(y_true=higher)) for each in trials]
+    before, after = (ensemble_trial(each, seed=3) for each in (trials, moved))
+    own = [each.predictions.filter(of_val, channel_id=channel)["y_pred"].to_list() for each in (before, after)]
+    assert own[0] == own[1]
+    assert before.model.weights != after.model.weights
 
 
 def test_every_member_lies_in_a_folder_of_its_name(made, tmp_path):

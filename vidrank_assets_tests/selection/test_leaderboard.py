@@ -111,7 +111,7 @@ def test_equal_rows_are_on_the_front_together(trials):
 
 
 def test_rows_say_what_they_were_scored_on(board, trials):
-    assert set(board["test_rows"]) == {fingerprint(trials[0])}
+    assert set(board["scored_videos"]) == {fingerprint(trials[0])}
 
 
 def test_a_metric_that_is_not_defined_is_null(board):

@@ -29,17 +29,21 @@ def test_a_metric_without_rows_is_not_a_number(made):
     assert 0 <= value(METRICS["pairwise_auc"], made, "val") <= 1
 
 
-def test_a_fingerprint_is_of_the_test_videos_and_their_targets_in_any_order(made, small_task):
+def test_a_fingerprint_is_of_the_videos_of_val_and_test_and_their_targets_in_any_order(made, small_task):
     rows = made.predictions
     assert len(fingerprint(made)) == 12
     for same in (
         replace(made, predictions=rows.reverse()),
-        replace(made, predictions=rows.filter(split="test")),
         replace(made, predictions=rows.with_columns(y_pred=pl.lit(0.0))),
         trial(small_task, "train_mean"),
     ):
         assert fingerprint(same) == fingerprint(made)
-    for other in (rows[:-1], rows.with_columns(pl.col("y_true") + 1e-9), rows.with_columns(pl.col("video_id") + "x")):
+    for other in (
+        rows[1:],
+        rows[:-1],
+        rows.with_columns(pl.col("y_true") + 1e-9),
+        rows.with_columns(pl.col("video_id") + "x"),
+    ):
         assert fingerprint(replace(made, predictions=other)) != fingerprint(made)
 
 

@@ -31,7 +31,9 @@ def scores(leaderboard: pl.DataFrame) -> Chart:
     over = rows.filter(model=leaderboard["best_baseline"][0] or "").select("value")
     return panel(
         alt.Chart(data_of(over)).mark_rule(strokeDash=[3, 3], color=LIGHT["baseline"]).encode(x=x),
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", color=_by_origin()),
+        base.transform_filter("!datum.beyond")
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X("low:Q", scale=scale), x2="high:Q", color=_by_origin()),
         base.transform_filter("!datum.beyond")
         .mark_point(filled=True, size=60, opacity=1, aria=True)
         .encode(x=x, color=_by_origin(), shape=_by_form(), description="said:N"),
@@ -61,7 +63,9 @@ def improvements(leaderboard: pl.DataFrame) -> Chart:
     placed: dict[str, Any] = {"x": x, "color": _by_origin(), "shape": _by_form(), "description": "said:N"}
     return panel(
         alt.Chart(data_of(pl.DataFrame({"value": [0.0]}))).mark_rule(color=LIGHT["ink"]).encode(x=x),
-        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q", color=_by_origin()),
+        base.transform_filter("!datum.beyond")
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X("low:Q", scale=scale), x2="high:Q", color=_by_origin()),
         base.transform_filter("!datum.beyond && datum.sure").mark_point(filled=True, **dots).encode(**placed),
         base.transform_filter("!datum.beyond && !datum.sure")
         .mark_point(filled=True, fill=LIGHT["ground"], **dots)
@@ -78,7 +82,10 @@ def improvements(leaderboard: pl.DataFrame) -> Chart:
 
 
 def cost(leaderboard: pl.DataFrame) -> Chart:
-    """The rank metric on test against the time of a prediction; a line joins what nothing beats in both."""
+    """The rank metric on val against the time of a prediction; a line joins what nothing beats in both.
+
+    What is far off the scale is left out.
+    """
     import altair as alt
 
     metric = leaderboard["rank_metric"][0]
@@ -87,7 +94,7 @@ def cost(leaderboard: pl.DataFrame) -> Chart:
     y = alt.Y(
         "value:Q",
         scale=alt.Scale(domain=[low, high], reverse=not METRICS[metric].higher_is_better, zero=False, nice=False),
-        axis=alt.Axis(title=f"{metric} on test; up is better", tickCount=5),
+        axis=alt.Axis(title=f"{metric} on validation; up is better", tickCount=5),
     )
     times = rows["ms"].to_list() or [1.0]
     fastest, slowest = min(times), max(times)
@@ -103,20 +110,20 @@ def cost(leaderboard: pl.DataFrame) -> Chart:
         height=260,
         title="Quality against the time of a prediction",
         subtitle=_FORMS,
-        alternative=f"{metric} on test against milliseconds to predict 1,000 videos. "
+        alternative=f"{metric} on validation against milliseconds to predict 1,000 videos. "
         "Nothing is both better on validation and faster than: " + ", ".join(rows.filter("is_pareto")["model"]) + ".",
     )
 
 
 def _costs(leaderboard: pl.DataFrame, metric: str) -> tuple[pl.DataFrame, tuple[float, float]]:
     """A row a family with score, ms, whether it is named and on which side of its point; and the ends of the scale."""
-    rows = _marked(leaderboard, f"test_{metric}", "test_rank_low", "test_rank_high")
+    rows = _marked(leaderboard, f"val_{metric}", "val_rank_low", "val_rank_high")
     ends = _ends(rows, _of(rows, leaderboard))
     rows = _held_within(rows, *ends).with_columns(
         ms=leaderboard["predict_ms_per_1k"].clip(1e-3), is_pareto=leaderboard["is_pareto"]
     )
-    rows = rows.with_columns(named=(pl.col("is_pareto") & ~pl.col("beyond")) | leaderboard["is_best"])
-    rows = rows.drop_nulls(["value", "ms"]).sort("ms", "model")
+    rows = rows.with_columns(named=pl.col("is_pareto") | leaderboard["is_best"])
+    rows = rows.drop_nulls(["value", "ms"]).filter(~pl.col("beyond")).sort("ms", "model")
     return rows.with_columns(turn=pl.col("named").cum_sum() % 2), ends
 
 

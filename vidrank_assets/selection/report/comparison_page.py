@@ -118,7 +118,7 @@ def _winner(rows: pl.DataFrame) -> dict[str, Any]:
         "pairs_right": share(row["test_pairwise_auc"]) if row["n_test_pairs"] else "–",
         "n_test": grouped(row["n_test"]),
         "n_strategies": best.height,
-        "same_rows": rows["test_rows"].n_unique() == 1,
+        "same_rows": rows["scored_videos"].n_unique() == 1,
     }
 
 
@@ -153,7 +153,7 @@ def _grid(rows: pl.DataFrame, metric: str) -> dict[str, Any]:
 
 def _earlier(leaderboards: pl.DataFrame, newest: pl.DataFrame) -> list[dict[str, Any]]:
     """The best row of the newest runs of each cell that has several, newest first."""
-    current = {_cell_of(row): (row["run_id"], row["test_rows"]) for row in newest.iter_rows(named=True)}
+    current = {_cell_of(row): (row["run_id"], row["scored_videos"]) for row in newest.iter_rows(named=True)}
     several = leaderboards.filter(pl.col("run_id").n_unique().over(_CELL) > 1, "is_best").reverse()
     several = several.sort(*_CELL, maintain_order=True).group_by(_CELL, maintain_order=True).head(_RUNS_SHOWN)
     return [_run_row(row, *current.get(_cell_of(row), ("", ""))) for row in several.iter_rows(named=True)]
@@ -165,7 +165,7 @@ def _cell_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _run_row(row: Mapping[str, Any], newest_run: str, newest_rows: str) -> dict[str, Any]:
     metric = row["rank_metric"]
-    same = "the same" if row["test_rows"] == newest_rows else "others"
+    same = "the same" if row["scored_videos"] == newest_rows else "others"
     return {
         "name": f"{row['horizon_days']}d · {row['fusion_strategy']} · {row['information_set']}",
         "run_id": row["run_id"],

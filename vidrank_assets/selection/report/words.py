@@ -93,7 +93,7 @@ def _against(against: Standing, best: Mapping[str, Any], over: str | None) -> tu
         )
     ending = {
         "better": "the interval is above zero",
-        "unproven": "the interval covers zero, so chance alone explains it: it does not beat the baseline",
+        "unproven": "the interval covers zero, so chance alone could explain it: it is not shown to beat the baseline",
         "worse": "the interval is below zero: use the baseline",
     }[against]
     return (f"Its improvement over {over}, the best baseline, is {gain}; {ending}.",)

@@ -69,7 +69,7 @@ def test_better_is_up_whatever_the_metric(board):
 
 
 def test_a_board_without_any_score_still_draws(board):
-    scored = [name for name in board.columns if name.startswith("test_r") and name != "test_rows"]
+    scored = [name for name in board.columns if name.startswith("test_r") and name != "scored_videos"]
     none = board.with_columns(pl.lit(None, pl.Float64).alias(name) for name in scored)
     for chart in (scores, cost):
         alt.LayerChart.from_dict(chart(none), validate=True)

