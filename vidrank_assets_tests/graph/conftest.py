@@ -16,6 +16,7 @@ import pytest
 
 from vidrank_assets import runs
 from vidrank_assets.assets.models import SUITE
+from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.runs import Runner
 from vidrank_assets.selection.task import SLICES
 from vidrank_assets.storage import Storage
@@ -47,7 +48,7 @@ PREPARE = """
 TRAIN = """
 from vidrank_assets.runs import runner
 with runner(print) as runs:
-    runs.train("concat", "7d", run_id={run_id!r}, ops={ops!r})
+    runs._run("train_suite", "", partition_key={cell!r}, tags={tags!r}, ops={ops!r})
 """
 
 #: What is in the folder of a run, beside its models and their curves.
@@ -70,7 +71,16 @@ QUICK_NETS = {
     "gated_fusion_mlp": {"config": {"tower": 16, "max_epochs": 3, "seed": 7}},
 }
 #: Nothing of it is the usual configuration.
-OTHERWISE = {"ridge": {"config": {"alphas": [3.0, 30.0]}}} | QUICK_NETS
+OTHERWISE = QUICK_NETS | {
+    "ridge": {"config": {"alphas": [3.0, 30.0]}},
+    "ranked_families": {"config": {"resamples": 200, "seed": 3, "ensemble": {"n_bags": 5}}},
+}
+
+
+def training(run_id: str) -> str:
+    """A script that trains every family on one cell, as `OTHERWISE` says."""
+    return TRAIN.format(cell=str(CELL), tags={BACKFILL: run_id}, ops=OTHERWISE)
+
 
 #: Secrets as a user may have set them: none of them may ever be written.
 SECRETS = {
@@ -106,7 +116,7 @@ class Home:
 
     def train(self, run_id: str, **variables: str) -> None:
         """Train every family on one cell, configured otherwise than usual, in a process of its own."""
-        self.succeeds(TRAIN.format(run_id=run_id, ops=OTHERWISE), **variables)
+        self.succeeds(training(run_id), **variables)
 
     def succeeds(self, script: str, **variables: str) -> None:
         """Run Python in a process of its own."""

@@ -40,7 +40,11 @@ def test_two_processes_get_the_same_metrics_and_predictions_to_the_last_digit(tr
     for table in ("slice_metrics", "predictions/val", "predictions/test", "predictions/pairs"):
         tables = [trained.store.read_table(f"{folder(run_id)}/{table}.parquet") for run_id in ("one", "two")]
         assert tables[0].drop("run_id", strict=False).equals(tables[1].drop("run_id", strict=False)), table
-    assert config(trained, "one")["families"] == config(trained, "two")["families"]
+    one, two = (config(trained, run_id)["families"] for run_id in ("one", "two"))
+    assert list(one) == list(two)
+    for family, made in one.items():
+        for name in ("seed", "parameters", "data_versions"):
+            assert made[name] == two[family][name]
 
 
 def test_every_metric_is_among_the_numbers_that_are_compared(trained):
@@ -61,11 +65,20 @@ def test_a_run_is_made_again_with_its_own_hyper_parameters_and_told_to_be_the_sa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every number is the same to the last digit." in done.stdout
     assert home.store.keys("") == before
-    families = config(home, "one")["families"]
-    for family, chosen in OTHERWISE.items():
-        seed = chosen["config"].get("seed", 42)
-        assert families[family]["seed"] == seed
-        assert chosen["config"].items() <= ({"seed": seed} | families[family]["parameters"]).items()
+
+    recorded = config(home, "one")
+    made_with = {name: {"seed": made["seed"]} | made["parameters"] for name, made in recorded["families"].items()}
+    made_with["ranked_families"] = recorded["ranking"]
+    for step, chosen in OTHERWISE.items():
+        assert_among(chosen["config"], made_with[step])
+
+
+def assert_among(chosen: dict, recorded: dict) -> None:
+    for name, value in chosen.items():
+        if isinstance(value, dict):
+            assert_among(value, recorded[name])
+        else:
+            assert recorded[name] == value, name
 
 
 def test_a_run_whose_labels_were_made_otherwise_since_is_refused_with_the_tables_that_changed(trained, tmp_path):

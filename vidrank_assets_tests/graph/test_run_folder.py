@@ -13,13 +13,12 @@ import pytest
 from vidrank_assets import recorded
 from vidrank_assets.assets.models import SUITE
 from vidrank_assets.assets.run_id import BACKFILL
-from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.errors import AlreadyStored, ChecksumMismatch
+from vidrank_assets.retraining import _task
 from vidrank_assets.runs import _loaded
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
-from vidrank_assets.selection.task import SCORED, LaterSides, Task, task
+from vidrank_assets.selection.task import SCORED
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
 from vidrank_assets_tests.graph.conftest import CELL, CELL_FOLDER, SECRETS, Home, check_run_folders, running_in
 
 pytestmark = pytest.mark.slow
@@ -122,34 +121,16 @@ def test_a_file_that_was_changed_along_with_its_checksum_is_found_by_the_referen
         _loaded().load_asset_value("model_snapshot", instance=runs.instance, partition_key=CELL)
 
 
-def task_of_cell(store: Storage, of: ModelSnapshot) -> Task:
-    """The rows that the families of a cell were scored on, joined again."""
-    tables = {
-        name: store.read_table(f"{name}/horizon=7d/data.parquet")
-        for name in ("metadata_features", "paired_features", "horizon_targets", "split_manifest")
-    }
-    paired = tables["paired_features"]
-    sides = LaterSides(paired.select(TRAINING_PAIRS.schema.names()), paired.select(METADATA_FEATURES.schema.names()))
-    fused = store.read_table("fused_embeddings/strategy=concat/data.parquet")
-    return task(
-        of.trials[0].cell,
-        tables["metadata_features"],
-        fused_vectors(store, fused, unfused=True),
-        split_manifest=tables["split_manifest"],
-        horizon_targets=tables["horizon_targets"],
-        later_sides=sides,
-    )
-
-
 def test_models_that_were_copied_elsewhere_predict_the_same_to_the_bit_when_the_run_is_gone(trained, tmp_path):
     home, elsewhere = trained.copied(tmp_path / "home"), Storage(str(tmp_path / "elsewhere"))
     shutil.copytree(Path(home.store.root, ONE), tmp_path / "elsewhere" / "copy")
     shutil.rmtree(Path(home.store.root, "models"))
     with recorded.opened(elsewhere, "copy") as snapshot:
-        work = task_of_cell(home.store, snapshot)
+        work = _task(home.store, snapshot.config)
         assert {each.name for each in snapshot.trials} == {*SUITE, "ensemble"}
         for each in snapshot.trials:
-            for part in SCORED:
+            # Of val an ensemble's record is cross-fitted: what it would say had its weights not been chosen there.
+            for part in SCORED if each.name != "ensemble" else ["test"]:
                 stored = each.predictions.filter(split=part)
                 assert stored["video_id"].to_list() == list(work.parts[part].video_ids)
                 again = pl.Series("y_pred", each.model.predict(work.parts[part]))

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from vidrank_assets import recorded
+from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.results import MODALITY_ABLATION
@@ -37,7 +38,7 @@ def found(tmp_path_factory) -> Found:
         runs.capture(SampleWorld(), {})
         runs._run("refresh_targets", "", partition_key="7d")
         runs.fuse("concat")
-        runs.train("concat", "7d", run_id="demo", ops=QUICK_NETS)
+        runs._run("train_suite", "", partition_key=CELL, tags={BACKFILL: "demo"}, ops=QUICK_NETS)
         runs._run("ablate", "", partition_key=CELL)
     with recorded.opened(home.store, f"{recorded.SNAPSHOTS}/run_id=demo/{CELL_FOLDER}") as snapshot:
         return Found(snapshot, home.store.read_table(f"modality_ablation/{CELL_FOLDER}/data.parquet"))
