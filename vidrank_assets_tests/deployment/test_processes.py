@@ -14,6 +14,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import Request, urlopen
@@ -23,13 +24,19 @@ import psutil
 import pytest
 import yaml
 
+from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.errors import AlreadyStored
 from vidrank_assets.storage import Storage
+from vidrank_assets_tests.graph.conftest import BY_LOT, CAPTURE, PREPARE, QUICK_NETS, WORLD
 
 ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 FIRST_DAY = "2026-01-05"
 WEED = Path(sys.executable).parent / "weed"
+
+#: It waits in the gpu pool.
+NET = "gated_fusion_mlp"
+ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(290)]
 
@@ -132,10 +139,31 @@ class Deployment:
         found = self.query("{ runsOrError { ... on Runs { results { runId status parentRunId } } } }")
         return {run["runId"]: run for run in found["runsOrError"]["results"]}
 
+    def backfill(self, backfill_id: str) -> dict:
+        """The runs of a backfill, with the times of their steps."""
+        return self.query(
+            """query($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill {
+                runs { status stepStats { stepKey startTime endTime } }
+            } } }""",
+            id=backfill_id,
+        )["partitionBackfillOrError"]
+
+    def succeeds(self, script: str) -> None:
+        """Run Python where the services run."""
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=280,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def ends(self, run_id: str, *, within: float = 120) -> str:
         """The status that the run ends in."""
-        ended = ("SUCCESS", "FAILURE", "CANCELED")
-        eventually(lambda: self.runs()[run_id]["status"] in ended, f"{run_id} ends", within=within, log=self.everything)
+        eventually(lambda: self.runs()[run_id]["status"] in ENDED, f"{run_id} ends", within=within, log=self.everything)
         return self.runs()[run_id]["status"]
 
     def everything(self) -> str:
@@ -232,6 +260,45 @@ def test_a_run_launched_over_graphql_succeeds_with_its_tables_and_its_step_logs_
     # On a new instance the daemon says once, as a warning, that it starts at today's events.
     lines = [line for name in deployment.processes for line in deployment.log(name).splitlines()]
     assert not [line for line in lines if "warning" in line.lower() and "No cursor for event type" not in line]
+
+
+@pytest.mark.timeout(580)
+def test_a_backfill_launched_over_graphql_is_one_run_of_several_cells_whose_nets_wait_for_each_other(deploy):
+    """Of the suite a baseline and a net: what all families of three cells need is minutes."""
+    deployment = deploy("vidrank_assets.definitions")
+    deployment.succeeds(CAPTURE.format(options=WORLD) + PREPARE.format(ops=BY_LOT))
+    launched = deployment.query(
+        """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+            __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message }
+        } }""",
+        params={
+            "assetSelection": [{"path": ["models", family]} for family in ("train_mean", NET)],
+            "partitionNames": [f"7d|{strategy}" for strategy in FUSIONS.entries],
+            "runConfigData": {"ops": {NET: QUICK_NETS[NET]}},
+        },
+    )["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    backfill = launched["backfillId"]
+
+    def runs_end() -> bool:
+        runs = deployment.backfill(backfill)["runs"]
+        return len(runs) == len(FUSIONS.entries) and all(run["status"] in ENDED for run in runs)
+
+    eventually(runs_end, "the runs of the backfill end", within=400, log=deployment.everything)
+    runs = deployment.backfill(backfill)["runs"]
+    assert [run["status"] for run in runs] == ["SUCCESS"] * 3, deployment.everything()
+    folders = {key.rpartition("/")[0] for key in stored(deployment) if key.endswith("/checksums.json")}
+    assert folders == {
+        f"store/models/snapshots/run_id={backfill}/model={family}/strategy={strategy}/horizon=7d"
+        for family, strategy in product(("train_mean", NET), FUSIONS.entries)
+    }
+    nets = sorted((step for run in runs for step in run["stepStats"] if step["stepKey"] == NET), key=starts)
+    assert len(nets) == 3
+    assert all(before["endTime"] <= after["startTime"] for before, after in pairwise(nets)), nets
+
+
+def starts(step: dict) -> float:
+    return step["startTime"]
 
 
 def test_a_run_whose_process_is_killed_is_started_once_more_and_a_stop_waits_for_it(deploy, tmp_path):
