@@ -302,6 +302,7 @@ def real_captures(folder):
             "video_id",
             "channel_id",
             "category_id",
+            "title",
             pl.col("fetched_at").str.to_datetime(**instant).alias("captured_at"),
             pl.col("published_at").str.to_datetime(**instant),
             pl.col("duration").cast(pl.Float64).cast(pl.Int64).alias("duration_sec"),

@@ -117,7 +117,7 @@ def test_all_labelled_videos_are_dealt_and_the_newest_are_the_test(stored):
 def test_the_leaderboard_ranks_every_family_with_finite_metrics(printed, stored):
     board = stored("leaderboard")
     asked = {name for name, entry in FAMILIES.entries.items() if entry.needs == "publish"}
-    assert set(board["model"]) == asked
+    assert set(board["model"]) == {*asked, "ensemble"}
     assert set(board.filter("is_baseline")["model"]) == {n for n in asked if FAMILIES.entries[n].origin == "baseline"}
     metrics = ("rmse_log", "mae_log", "r2_log", "rmse_raw", "mae_raw", "pairwise_auc", "rank_low", "rank_high")
     for part in ("val", "test"):
