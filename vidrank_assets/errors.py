@@ -12,6 +12,9 @@
   + ArtifactMissing     (also a FileNotFoundError)  nothing is stored under that key
   + AlreadyStored       (also a FileExistsError)    a second write to a place that is written once
   + ChecksumMismatch                                stored bytes are not the bytes that were written
+  + SourceRefused                                   a source does not answer us: the key, a right or the past
+  + SourceUnavailable                               a source did not answer, however often it was asked
+  + QuotaSpent                                      no more may be asked of a source before its quota is reset
   + EncoderUnavailable                              an encoder's weights or packages cannot be loaded
   + TooManyUnreadable                               more than the tolerated share of items could not be read
 
@@ -66,6 +69,18 @@ class AlreadyStored(VidrankError, FileExistsError):
 
 class ChecksumMismatch(VidrankError):
     """The stored bytes differ from those that were written."""
+
+
+class SourceRefused(VidrankError):
+    """A source refuses what it is asked for, and would refuse it again: a bad key, a missing right, a past day."""
+
+
+class SourceUnavailable(VidrankError):
+    """A source did not answer within the attempts that it is given."""
+
+
+class QuotaSpent(VidrankError):
+    """A source must not be asked again before its quota is reset; what it answered until then is kept."""
 
 
 class EncoderUnavailable(VidrankError):

@@ -6,12 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vidrank_assets.catalog import InformationSet, Modality
 
 RankMetric = Literal["rmse_log", "mae_log", "r2_log", "rmse_raw", "mae_raw", "spearman", "pairwise_auc"]
+Retention = Literal["default", "own_channel", "audited"]
 SplitPolicy = Literal["random", "time", "channel", "time_channel"]
 
 
@@ -21,7 +22,7 @@ def _beside_the_instance() -> str:
 
 
 class Settings(BaseSettings):
-    """Every setting, its default and its meaning. Credentials stay in the AWS variables and are never kept here."""
+    """Every setting, its default and its meaning. Credentials of AWS stay in its variables and are never kept here."""
 
     model_config = SettingsConfigDict(env_prefix="VIDRANK_", extra="ignore")
 
@@ -31,6 +32,26 @@ class Settings(BaseSettings):
 
     source: str = Field("sample", description="where the daily schedule captures from: a name in catalog.SOURCES")
     first_day: date = Field(date(2026, 1, 5), description="first day of the daily partitions")
+
+    youtube_api_key: SecretStr | None = Field(None, description="key of the Data API; it travels in a header only")
+    youtube_endpoint: str = Field("https://youtube.googleapis.com/", description="where the Data API answers")
+    watch_list: str | None = Field(None, description="YAML file of the channels, handles and queries to capture")
+    thumbnail_origins: tuple[str, ...] = Field(
+        ("https://i.ytimg.com",), description="the only places thumbnails are fetched from, as JSON"
+    )
+    quota: dict[str, int] = Field(
+        {"shared": 10_000, "batch_get_stats": 10_000, "search": 100}, description="units a day of each bucket, as JSON"
+    )
+    capture_hour: int = Field(5, ge=0, le=23, description="hour of the day, UTC, of the first scheduled capture")
+    captures_per_day: int = Field(1, ge=1, le=24, description="how often a day the schedule captures")
+    cadence: Literal["daily", "adaptive"] = Field("daily", description="every video alike, or young ones more often")
+    retention: Retention = Field(
+        "default", description="how long API data may be kept: default, own_channel or audited"
+    )
+    own_channels: tuple[str, ...] = Field(
+        (), description="ids of the channels that are yours, for own_channel; as JSON"
+    )
+    audited_days: int = Field(365, ge=30, description="how long the audit allows counters to be kept, for audited")
 
     media: str | None = Field(None, description="folder of your own films, <video_id>.<extension>; none when empty")
 

@@ -87,6 +87,20 @@ THUMBNAILS = Table(
     ),
 )
 
+VIDEO_VERSIONS = Table(
+    "video_versions",
+    ("video_id", "part", "seen_at"),
+    (
+        _VIDEO,
+        text("part", "what has versions: title or thumbnail", nullable=False),
+        instant("seen_at", "when this version was first seen", nullable=False),
+        whole("version", "1 for the first that was seen, 2 for what replaced it", "count", "identity", nullable=False),
+        text("content_hash", "SHA-256 of the title or of the picture", nullable=False),
+        text("title", "the title itself; null for a thumbnail", "publish"),
+        _SOURCE,
+    ),
+)
+
 MEDIA_FILES = Table(
     "media_files",
     ("video_id", "captured_at", "path"),
@@ -264,8 +278,8 @@ PAIRED_FEATURES = Table("paired_features", TRAINING_PAIRS.key, (*TRAINING_PAIRS.
 TABLES: Mapping[str, Table] = {
     table.name: table
     for table in (
-        SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, MEDIA_FILES, HORIZON_TARGETS, METADATA_FEATURES,
-        EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, PAIRED_FEATURES, LEADERBOARD,
+        SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, VIDEO_VERSIONS,
+        MEDIA_FILES, HORIZON_TARGETS, METADATA_FEATURES, EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, PAIRED_FEATURES, LEADERBOARD,
         SLICE_METRICS, COMPARISON, MODALITY_ABLATION,
     )
 }  # fmt: skip

@@ -1,8 +1,9 @@
 """What a source is: it gives the captures of some days, and keeps what it could not read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import ClassVar, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import polars as pl
 
@@ -12,10 +13,12 @@ class Captures(NamedTuple):
 
     rows: `tables.SNAPSHOTS`, every `captured_at` within the days that were asked for.
     rejected: `tables.REJECTED_CAPTURES`, one row for each that was set aside, with its reason.
+    told: what the source says of how it went, by name: figures and states for the asset's metadata.
     """
 
     rows: pl.DataFrame
     rejected: pl.DataFrame
+    told: Mapping[str, Any] = MappingProxyType({})
 
 
 class Source(Protocol):
