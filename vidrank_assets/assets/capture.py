@@ -139,7 +139,7 @@ def channel_snapshots(
     """Subscribers, videos and views of every watched channel."""
     days = _days(context)
     _keep_apart(store, config)
-    rows, conforms = conforming(CHANNEL_SNAPSHOTS, _source(config).channel_snapshots(days))
+    rows, conforms = conforming(CHANNEL_SNAPSHOTS, _source(config).channel_snapshots(days).rows)
     tables = _beside_earlier(store, CHANNEL_SNAPSHOTS, _by_day(rows, days))
     _tell(context, CHANNEL_SNAPSHOTS, tables, channels=lambda day: day["channel_id"].n_unique())
     yield dg.MaterializeResult(value=tables, check_results=[conforms])
@@ -164,7 +164,7 @@ def thumbnails(
     """Thumbnails first seen that day, as they came."""
     days = _days(context)
     _keep_apart(store, config)
-    rows, conforms = conforming(THUMBNAILS, _source(config).thumbnails(days))
+    rows, conforms = conforming(THUMBNAILS, _source(config).thumbnails(days).rows)
     tables = _beside_earlier(store, THUMBNAILS, _by_day(rows, days))
     _tell(context, THUMBNAILS, tables, thumbnails=lambda day: day.height)
     yield dg.MaterializeResult(value=tables, check_results=[conforms])

@@ -87,17 +87,17 @@ class Archive:
         rejected = self._contents.rejected.filter(day.is_in(list(days)))
         return Captures(self._contents.rows.filter(_DAY.is_in(list(days))), rejected)
 
-    def channel_snapshots(self, days: Sequence[date]) -> pl.DataFrame:
+    def channel_snapshots(self, days: Sequence[date]) -> Captures:
         """Counters of channels on those days, of mappings that have them: `tables.CHANNEL_SNAPSHOTS`."""
-        return self._contents.channels.filter(_DAY.is_in(list(days)))
+        return Captures(self._contents.channels.filter(_DAY.is_in(list(days))))
 
-    def thumbnails(self, days: Sequence[date]) -> pl.DataFrame:
+    def thumbnails(self, days: Sequence[date]) -> Captures:
         """Pictures of the videos first captured on those days, of mappings that have them: `tables.THUMBNAILS`."""
         if self._mapping.thumbnails is None:
-            return THUMBNAILS.empty()
+            return Captures(THUMBNAILS.empty())
         first = self._contents.rows.group_by("video_id").agg(pl.col("captured_at").min(), pl.col("source").first())
         of_days = first.filter(_DAY.is_in(list(days))).sort("video_id")
-        return pictures(of_days, self._folder, self._mapping.thumbnails)
+        return Captures(pictures(of_days, self._folder, self._mapping.thumbnails))
 
     @cached_property
     def _days(self) -> list[date]:

@@ -7,18 +7,22 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import polars as pl
 
+from vidrank_assets.tables import REJECTED_CAPTURES
+
+_NOTHING_TO_TELL: Mapping[str, Any] = MappingProxyType({})
+
 
 class Captures(NamedTuple):
-    """The captures of some days, and the rows that are none.
+    """What was captured on some days, and the rows that were not.
 
-    rows: `tables.SNAPSHOTS`, every `captured_at` within the days that were asked for.
+    rows: the table that was asked for, every `captured_at` within the days.
     rejected: `tables.REJECTED_CAPTURES`, one row for each that was set aside, with its reason.
-    told: what the source says of how it went, by name: figures and states for the asset's metadata.
+    told: how it went, by name: figures and states, for the asset's metadata.
     """
 
     rows: pl.DataFrame
-    rejected: pl.DataFrame
-    told: Mapping[str, Any] = MappingProxyType({})
+    rejected: pl.DataFrame = REJECTED_CAPTURES.empty()
+    told: Mapping[str, Any] = _NOTHING_TO_TELL
 
 
 class Source(Protocol):
@@ -31,13 +35,13 @@ class Source(Protocol):
         ...
 
     def snapshots(self, days: Sequence[date]) -> Captures:
-        """Counters and metadata of the watched videos on those days."""
+        """Counters and metadata of the watched videos on those days: `tables.SNAPSHOTS`."""
         ...
 
-    def channel_snapshots(self, days: Sequence[date]) -> pl.DataFrame:
+    def channel_snapshots(self, days: Sequence[date]) -> Captures:
         """Counters of the watched channels on those days: `tables.CHANNEL_SNAPSHOTS`."""
         ...
 
-    def thumbnails(self, days: Sequence[date]) -> pl.DataFrame:
+    def thumbnails(self, days: Sequence[date]) -> Captures:
         """Pictures first seen on those days: `tables.THUMBNAILS`."""
         ...

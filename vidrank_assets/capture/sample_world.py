@@ -20,7 +20,7 @@ from vidrank_assets.capture.sample_thumbnails import HEIGHT, N_CHANCES, WIDTH, P
 from vidrank_assets.capture.sample_videos import published, truncated, uploads_before
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.schema import INSTANT
-from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS, THUMBNAILS
+from vidrank_assets.tables import CHANNEL_SNAPSHOTS, SNAPSHOTS, THUMBNAILS
 
 #: The first video goes online on this day. With the default length the world lies between two changes of what
 #: YouTube counts as a view, 2025-03-31 and 2026-08-24, so no label is lost to them.
@@ -58,9 +58,9 @@ class SampleWorld:
             thumbnail_url=pl.format("sample:///{}.jpg", "video_id"),
             source=pl.lit(self.name),
         )
-        return Captures(rows.select(SNAPSHOTS.schema.names()), REJECTED_CAPTURES.empty())
+        return Captures(rows.select(SNAPSHOTS.schema.names()))
 
-    def channel_snapshots(self, days: Sequence[date]) -> pl.DataFrame:
+    def channel_snapshots(self, days: Sequence[date]) -> Captures:
         """Counters of the watched channels on those days."""
         numbers = np.array(sorted(_number(day) for day in set(days) if day >= FIRST_DAY), np.int64)
         start = capture_instants(self.seed, numbers)
@@ -72,27 +72,29 @@ class SampleWorld:
             captured_at=(pl.col("start") - 600_000_000 + pl.col("channel") * 1_000_000).cast(INSTANT),
             subscribers=(pl.col("subscribers") * (1 + since * pl.col("growth_per_day"))).cast(pl.Int64),
         )
-        return rows.with_columns(
+        rows = rows.with_columns(
             subscriber_count=pl.when(~pl.col("subscribers_hidden")).then("subscribers"),
             video_count=n_videos,
             channel_view_count=(n_videos * pl.col("level").exp()).cast(pl.Int64),
             uploads_playlist_id=pl.format("UU{}", pl.col("channel_id").str.slice(2)),
             source=pl.lit(self.name),
-        ).select(CHANNEL_SNAPSHOTS.schema.names())
+        )
+        return Captures(rows.select(CHANNEL_SNAPSHOTS.schema.names()))
 
-    def thumbnails(self, days: Sequence[date]) -> pl.DataFrame:
+    def thumbnails(self, days: Sequence[date]) -> Captures:
         """The thumbnail of every video that is captured for the first time on one of those days."""
         wanted = [_number(day) for day in days]
         first = captures(self.seed, self._published(days)).unique("video_id", keep="first", maintain_order=True)
         first = first.filter(pl.col("capture_day").is_in(wanted))
         images = [picture.jpeg() for picture in self._pictures(first)]
-        return first.with_columns(
+        rows = first.with_columns(
             pl.Series("image", images, pl.Binary),
             pl.Series("content_hash", [sha256(image).hexdigest() for image in images], pl.String),
             width=pl.lit(WIDTH, pl.Int64),
             height=pl.lit(HEIGHT, pl.Int64),
             source=pl.lit(self.name),
-        ).select(THUMBNAILS.schema.names())
+        )
+        return Captures(rows.select(THUMBNAILS.schema.names()))
 
     def truth(self, days: Sequence[date], *, age: timedelta) -> pl.DataFrame:
         """What views are made of, for the videos published on those days, in log views.

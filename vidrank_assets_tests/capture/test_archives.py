@@ -43,8 +43,8 @@ def mapped(folder: Path, text: str) -> Path:
 
 def everything(archive: Archive) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Kept and rejected rows of all days, checked, with the balance that must always hold."""
-    rows, rejected = archive.snapshots(archive.days())
-    channels = archive.channel_snapshots(archive.days())
+    rows, rejected, _ = archive.snapshots(archive.days())
+    channels = archive.channel_snapshots(archive.days()).rows
     SNAPSHOTS.checked(rows)
     CHANNEL_SNAPSHOTS.checked(channels)
     REJECTED_CAPTURES.checked(rejected)
@@ -191,12 +191,12 @@ def test_channel_files_give_channel_snapshots_and_their_rejects_are_kept(tmp_pat
     archive = Archive(tmp_path, "generic")
     _, rejected = everything(archive)
     assert archive.days() == [FIRST, SECOND]
-    assert archive.channel_snapshots([SECOND]).select("channel_id", "subscriber_count").rows() == [
+    assert archive.channel_snapshots([SECOND]).rows.select("channel_id", "subscriber_count").rows() == [
         ("UC1", 10),
         ("UC2", None),
     ]
     assert rejected["reason"].to_list() == ["duplicate", "missing_channel_id"]
-    assert archive.channel_snapshots([FIRST]).is_empty()
+    assert archive.channel_snapshots([FIRST]).rows.is_empty()
 
 
 def test_thumbnails_come_on_the_day_their_video_is_first_seen(tmp_path):
@@ -210,10 +210,10 @@ def test_thumbnails_come_on_the_day_their_video_is_first_seen(tmp_path):
         "files: [{glob: '*.csv', columns: {video_id: video_id, captured_at: captured_at, published_at: published_at}}]"
     )
     archive = Archive(folder, mapped(tmp_path, "thumbnails: images/{video_id}.jpg\n" + generic))
-    found = THUMBNAILS.checked(archive.thumbnails([FIRST]))
+    found = THUMBNAILS.checked(archive.thumbnails([FIRST]).rows)
     assert found.select("video_id", "width", "height").rows() == [("abcdefghij1", 12, 9)]
-    assert archive.thumbnails([SECOND]).is_empty()
-    assert Archive(folder, "generic").thumbnails([FIRST]).is_empty()
+    assert archive.thumbnails([SECOND]).rows.is_empty()
+    assert Archive(folder, "generic").thumbnails([FIRST]).rows.is_empty()
 
 
 dirt = {

@@ -40,12 +40,12 @@ def test_days_are_ascending_and_each_once(source):
 
 def test_rows_are_of_the_declared_tables_and_of_the_days_asked_for(source):
     some = source.days()[-2:]
-    rows, rejected = source.snapshots(some)
+    rows, rejected, _ = source.snapshots(some)
     assert SNAPSHOTS.checked(rows).height > 0
     assert set(rows["captured_at"].dt.date()) <= set(some)
     REJECTED_CAPTURES.checked(rejected)
-    CHANNEL_SNAPSHOTS.checked(source.channel_snapshots(some))
-    THUMBNAILS.checked(source.thumbnails(some))
+    CHANNEL_SNAPSHOTS.checked(source.channel_snapshots(some).rows)
+    THUMBNAILS.checked(source.thumbnails(some).rows)
 
 
 def test_the_same_day_gives_the_same_rows_alone_and_in_a_range(source):
@@ -57,5 +57,5 @@ def test_the_same_day_gives_the_same_rows_alone_and_in_a_range(source):
 
 def test_a_day_without_captures_gives_empty_tables(source):
     assert source.snapshots([date(2020, 1, 1)]).rows.is_empty()
-    assert source.channel_snapshots([date(2020, 1, 1)]).is_empty()
-    assert source.thumbnails([date(2020, 1, 1)]).is_empty()
+    assert source.channel_snapshots([date(2020, 1, 1)]).rows.is_empty()
+    assert source.thumbnails([date(2020, 1, 1)]).rows.is_empty()

@@ -100,7 +100,7 @@ def test_a_mistake_in_a_mapping_is_one_sentence_that_names_the_place(tmp_path, m
 
 def everything(archive: Archive) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Kept and rejected rows of all days, all rows that were read between them."""
-    rows, rejected = archive.snapshots(archive.days())
+    rows, rejected, _ = archive.snapshots(archive.days())
     assert archive.n_read == rows.height + rejected.height
     return rows, rejected
 

@@ -34,12 +34,12 @@ def rows(world) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def channels(world) -> pl.DataFrame:
-    return world.channel_snapshots(world.days())
+    return world.channel_snapshots(world.days()).rows
 
 
 @pytest.fixture(scope="module")
 def pictures(world) -> pl.DataFrame:
-    return world.thumbnails(MARCH)
+    return world.thumbnails(MARCH).rows
 
 
 def test_the_tables_are_the_declared_ones(world, rows, channels, pictures):
@@ -79,16 +79,16 @@ def test_a_day_is_the_same_whatever_is_asked_beside_it(world, rows):
 
 
 def test_channels_and_thumbnails_of_a_day_are_the_same_whatever_is_asked_beside_it(world, channels, pictures):
-    assert_frame_equal(pl.concat(SampleWorld().thumbnails([day]) for day in MARCH), pictures)
+    assert_frame_equal(pl.concat(SampleWorld().thumbnails([day]).rows for day in MARCH), pictures)
     in_march = channels.filter(pl.col("captured_at").dt.date().is_in(MARCH))
-    assert_frame_equal(world.channel_snapshots(MARCH[::-1]), in_march)
+    assert_frame_equal(world.channel_snapshots(MARCH[::-1]).rows, in_march)
 
 
 def test_another_process_makes_the_same_bytes(pictures, rows):
     script = (
         "from datetime import date; from vidrank_assets.capture.sample_world import SampleWorld as W; w = W();"
         "d = [date(2026, 3, 4)];"
-        "print(*w.thumbnails(d)['content_hash'], w.snapshots(d).rows['view_count'].to_list())"
+        "print(*w.thumbnails(d).rows['content_hash'], w.snapshots(d).rows['view_count'].to_list())"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
     on_the_day = pl.col("captured_at").dt.date() == date(2026, 3, 4)
@@ -111,8 +111,8 @@ def test_nothing_is_seen_before_the_world_begins_and_it_goes_on_after_its_defaul
     before, after = [date(2026, 1, 4)], [date(2026, 11, 21)]
     for empty in ([], before):
         assert_frame_equal(world.snapshots(empty).rows, SNAPSHOTS.empty())
-        assert_frame_equal(world.channel_snapshots(empty), CHANNEL_SNAPSHOTS.empty())
-        assert_frame_equal(world.thumbnails(empty), THUMBNAILS.empty())
+        assert_frame_equal(world.channel_snapshots(empty).rows, CHANNEL_SNAPSHOTS.empty())
+        assert_frame_equal(world.thumbnails(empty).rows, THUMBNAILS.empty())
     assert world.snapshots(after).rows.height > 300
 
 

@@ -73,11 +73,11 @@ def world_of(n_channels: int, *, with_pictures: bool) -> World:
     first = first_captures(captures)
     modalities = {"text": encoded(TitleNgrams(), first["title"].fill_null("").to_list())}
     if with_pictures:
-        pictures = first.select("video_id").join(world.thumbnails(days), on="video_id", how="left")
+        pictures = first.select("video_id").join(world.thumbnails(days).rows, on="video_id", how="left")
         modalities["image"] = encoded(ThumbnailStatistics(), pictures["image"].to_list())
     fused = load_fusion("concat")(modalities)
     vectors = Vectors(tuple(first["video_id"]), fused.matrix, fused.blocks)
-    return World(first, world.channel_snapshots(days), horizon_targets(captures, HORIZONS["7d"]), vectors)
+    return World(first, world.channel_snapshots(days).rows, horizon_targets(captures, HORIZONS["7d"]), vectors)
 
 
 def encoded(encoder: Encoder, items: Sequence) -> Modality:
