@@ -24,8 +24,12 @@ def specs(loaded):
     return {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
 
 
-def test_all_of_it_can_be_loaded(loaded):
+def test_all_of_it_can_be_loaded_and_whatever_an_asset_reads_is_made_by_another(loaded):
     dg.Definitions.validate_loadable(loaded)
+    graph = loaded.resolve_asset_graph()
+    read = {parent for node in graph.asset_nodes for parent in node.parent_keys}
+    assert len(read) > 10 and read <= graph.materializable_asset_keys
+    assert graph.get_all_asset_keys() == graph.materializable_asset_keys
 
 
 def test_every_encoder_and_every_family_has_an_asset(specs):

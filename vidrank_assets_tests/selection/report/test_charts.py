@@ -68,11 +68,16 @@ def test_better_is_up_whatever_the_metric(board):
     assert is_reversed(board.with_columns(rank_metric=pl.lit("spearman"))) is False
 
 
-def test_a_board_without_any_score_still_draws(board):
-    scored = [name for name in board.columns if name.startswith("test_r") and name != "scored_videos"]
+def test_a_board_without_any_score_names_its_families_and_draws_no_point(board):
+    scored = [name for name in board.columns if name.startswith(("test_r", "val_r"))]
     none = board.with_columns(pl.lit(None, pl.Float64).alias(name) for name in scored)
-    for chart in (scores, cost):
-        alt.LayerChart.from_dict(chart(none), validate=True)
+    made = scores(none)
+    rows = rows_of(made, "said")
+    assert set(rows) == set(FAMILIES) and {row["value"] for row in rows.values()} == {None}
+    assert all(f"{family}: – no interval" in made["description"] for family in FAMILIES)
+    assert [rows for rows in cost(none)["datasets"].values() if rows] == []
+    for chart in (made, cost(none)):
+        alt.LayerChart.from_dict(chart, validate=True)
 
 
 def test_a_long_curve_is_thinned_but_keeps_its_best_and_its_last_step():
@@ -83,6 +88,20 @@ def test_a_long_curve_is_thinned_but_keeps_its_best_and_its_last_step():
     assert "best on val at step 777 of 1000: 1.000" in made["title"]["subtitle"]
 
 
-def test_a_curve_of_one_step_or_without_train_errors_is_drawn():
-    for curve in ([Step(1, None, 0.5)], [Step(1, 0.4, float("nan")), Step(2, 0.3, 0.5)]):
-        alt.LayerChart.from_dict(learning_curve("net", curve), validate=True)
+@pytest.mark.parametrize(
+    ("curve", "drawn", "best"),
+    [
+        ([Step(1, None, 0.5)], [("val", 1, 0.5)], 1),
+        (
+            [Step(1, 0.4, float("nan")), Step(2, 0.3, 0.5)],
+            [("train", 1, 0.4), ("train", 2, 0.3), ("val", 2, 0.5)],
+            2,
+        ),
+    ],
+    ids=["one step without an error of train", "a step without an error of val"],
+)
+def test_of_a_curve_the_errors_that_are_known_are_drawn_and_no_others(curve, drawn, best):
+    made = learning_curve("net", curve)
+    alt.LayerChart.from_dict(made, validate=True)
+    assert sorted((row["part"], row["number"], row["rmse"]) for row in rows_of(made, "rmse")) == drawn
+    assert made["title"]["subtitle"] == f"best on val at step {best} of {best}: 0.500"

@@ -54,11 +54,16 @@ def test_improvements_are_of_the_best_families_only(rows):
     assert "max_pool, ridge: +0.100 [+0.050, +0.150]" in chart["description"]
 
 
-def test_a_strategy_without_a_score_or_an_interval_is_no_fault(rows):
+def test_a_strategy_without_a_score_is_left_out_and_what_has_no_interval_says_so(rows):
     bare = rows.with_columns(
         test_rmse_log=pl.when(fusion_strategy="concat").then(None).otherwise("test_rmse_log"),
         test_rank_low=pl.lit(None, pl.Float64),
         test_improvement=pl.lit(float("nan")),
     )
-    alt.LayerChart.from_dict(strategy_scores(bare, title="7d"), validate=True)
-    alt.LayerChart.from_dict(strategy_improvements(bare, title="7d"), validate=True)
+    chart = strategy_scores(bare, title="7d")
+    alt.LayerChart.from_dict(chart, validate=True)
+    assert models_of(chart) == [[("max_pool", "channel_mean")], [("max_pool", "ridge")]]
+    assert chart["description"].endswith("lower is better. max_pool, ridge: 0.700 no interval")
+    chart = strategy_improvements(bare, title="7d")
+    alt.LayerChart.from_dict(chart, validate=True)
+    assert "concat, ridge: – [+0.150, +0.250]; max_pool, ridge: – [+0.050, +0.150]" in chart["description"]

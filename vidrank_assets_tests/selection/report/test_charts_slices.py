@@ -67,7 +67,9 @@ def test_importances_are_shares_and_the_columns_of_a_vector_are_one_bar():
 
 
 def test_a_family_to_which_nothing_mattered_is_drawn_without_a_division_by_zero():
-    alt.LayerChart.from_dict(importances("gbdt", {"a": 0.0}), validate=True)
+    chart = importances("gbdt", {"a": 0.0})
+    alt.LayerChart.from_dict(chart, validate=True)
+    assert values(chart, "share") == [0.0] and chart["description"] == "Importances of gbdt: a 0 %"
 
 
 def test_gate_weights_are_means_over_the_videos_of_each_slice():
@@ -105,5 +107,9 @@ def test_labels_are_shares_of_all_videos():
     assert values(chart, "end") == pytest.approx([0.6, 0.75, 1.0])
 
 
-def test_a_horizon_without_videos_is_drawn():
-    alt.LayerChart.from_dict(label_coverage({"7d": {"observed": 0, "interpolated": 0, "missing": {}}}), validate=True)
+def test_a_horizon_without_videos_is_drawn_as_a_bar_without_length():
+    chart = label_coverage({"7d": {"observed": 0, "interpolated": 0, "missing": {}}})
+    alt.LayerChart.from_dict(chart, validate=True)
+    assert values(chart, "kind") == ["observed", "interpolated", "missing"]
+    assert values(chart, "start") == values(chart, "end") == [0.0] * 3
+    assert chart["title"]["subtitle"] == "observed 0 % · interpolated 0 % · missing 0 %"
