@@ -78,14 +78,6 @@ def bootstrapped(metric: Metric, rows: pl.DataFrame, *, resamples: int = RESAMPL
     return Bootstrapped(metric, same, metric.value(*_columns(metric, rows)), drawn)
 
 
-def improvement(
-    metric: Metric, rows: pl.DataFrame, over: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42
-) -> Interval:
-    """`Bootstrapped.over` of two models' predictions for the same rows."""
-    ours, theirs = (bootstrapped(metric, each, resamples=resamples, seed=seed) for each in (rows, over))
-    return ours.over(theirs)
-
-
 def resampled(metric: Metric, rows: pl.DataFrame, *, resamples: int, seed: int) -> Vector:
     """The metric on each resample, (resamples,): as many channels as there are, drawn with replacement.
 

@@ -10,7 +10,7 @@ from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.results import MODALITY_ABLATION
-from vidrank_assets.selection.bootstrap import improvement
+from vidrank_assets.selection.bootstrap import bootstrapped
 from vidrank_assets.selection.metrics import METRICS
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
 from vidrank_assets_tests.graph.conftest import CELL, CELL_FOLDER, QUICK_NETS, Home, running_in
@@ -46,10 +46,13 @@ def found(tmp_path_factory) -> Found:
 
 def test_lightgbm_and_ridge_beat_every_baseline_on_the_sample_world_at_7_days(found):
     """The interval of the difference is above zero for each of them, on test videos."""
-    trials = {each.name: each.predictions.filter(split="test") for each in found.snapshot.trials}
+    trials = {
+        each.name: bootstrapped(METRICS["rmse_log"], each.predictions.filter(split="test"))
+        for each in found.snapshot.trials
+    }
     assert len(BASELINES) == 4 and {*BASELINES, "lightgbm", "ridge"} <= set(trials)
     gains = {
-        (family, baseline): improvement(METRICS["rmse_log"], trials[family], trials[baseline])
+        (family, baseline): trials[family].over(trials[baseline])
         for family in ("lightgbm", "ridge")
         for baseline in BASELINES
     }

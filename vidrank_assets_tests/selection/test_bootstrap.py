@@ -3,12 +3,17 @@ import polars as pl
 import pytest
 
 from vidrank_assets.errors import InvalidInput, NoRows
-from vidrank_assets.selection.bootstrap import READS, bootstrapped, improvement, resampled
+from vidrank_assets.selection.bootstrap import READS, bootstrapped, resampled
 from vidrank_assets.selection.metrics import METRICS
 
 
 def interval(metric, rows, **drawn):
     return bootstrapped(metric, rows, **drawn).interval
+
+
+def improvement(metric, rows, over, **drawn):
+    """By how much the predictions of some rows are better than others, as a leaderboard has it."""
+    return bootstrapped(metric, rows, **drawn).over(bootstrapped(metric, over, **drawn))
 
 
 def videos(n_channels=15, n_videos=120, seed=0, error=0.5):
