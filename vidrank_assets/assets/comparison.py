@@ -1,4 +1,4 @@
-"""What is best over all strategies, horizons and runs; and what each modality is worth."""
+"""What is best over all strategies, horizons and runs."""
 
 import dagster as dg
 
