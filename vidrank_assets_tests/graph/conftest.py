@@ -174,16 +174,16 @@ def running_in(home: Home) -> Iterator[Runner]:
             runs._loaded.cache_clear()
 
 
-def check_run_folders(store: Storage, run_id: str) -> None:
+def assert_run_folders_are_whole(store: Storage, run_id: str) -> None:
     """Every artifact of a run of `CELL` is there, of all families and of each of them, with the right SHA-256."""
     run = f"models/snapshots/run_id={run_id}"
-    check_run_folder(store, f"{run}/{CELL_FOLDER}", [*SUITE, "ensemble"])
+    assert_run_folder_is_whole(store, f"{run}/{CELL_FOLDER}", [*SUITE, "ensemble"])
     assert store.exists(f"{run}/{CELL_FOLDER}/report.html")
     for family in SUITE:
-        check_run_folder(store, f"{run}/model={family}/{CELL_FOLDER}", [family])
+        assert_run_folder_is_whole(store, f"{run}/model={family}/{CELL_FOLDER}", [family])
 
 
-def check_run_folder(store: Storage, folder: str, families: list[str]) -> None:
+def assert_run_folder_is_whole(store: Storage, folder: str, families: list[str]) -> None:
     files = {key.removeprefix(f"{folder}/"): store.read(key) for key in store.keys(folder)}
     assert ARTIFACTS | {f"curves/{family}.json" for family in families} <= set(files)
     assert {name.split("/")[1] for name in files if name.startswith("models/")} == set(families)

@@ -34,7 +34,7 @@ def test_a_backfill_of_a_horizon_is_one_run_over_all_strategies_and_compared_and
     done = home.vidrank("backfill", "--horizon", "7d")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {key.split("/horizon=")[1].split("/")[0] for key in home.store.keys("") if "/horizon=" in key} == {"7d"}
-    check_backfill(home, done.stdout)
+    assert_backfill_is_compared(home, done.stdout)
 
     shown = home.vidrank("leaderboard", "--horizon", "7d")
     assert shown.returncode == 0 and shown.stdout in done.stdout
@@ -47,7 +47,7 @@ def test_a_backfill_of_a_horizon_is_one_run_over_all_strategies_and_compared_and
     assert latest_embedded(home) == {"thumbnail_statistics": 0, "title_ngrams": 0}
 
 
-def check_backfill(home: Home, said: str) -> None:
+def assert_backfill_is_compared(home: Home, said: str) -> None:
     """It printed a leaderboard for each strategy and the one run id under which all of them are, side by side."""
     (run_id,) = re.findall(r"recorded as run (\w+): vidrank show", said)
     folders = recorded.cells_of(home.store, run_id)

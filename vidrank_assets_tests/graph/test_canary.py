@@ -147,7 +147,9 @@ def test_targets_are_shuffled_within_their_channel_and_nowhere_else():
         assert before.equals(after)
 
 
-def check(world: World, n_shuffles: int, families: Sequence[str], *, undated_fail: Sequence[str]) -> None:
+def assert_no_better_than_chance(
+    world: World, n_shuffles: int, families: Sequence[str], *, undated_fail: Sequence[str]
+) -> None:
     dated, undated = null_scores(world, n_shuffles, families)
     assert all(dated[name].auc == 0.5 for name in CHANNEL_ONLY if name in families)
     told = {name: tuple(round(value, 4) for value in score) for name, score in dated.items()}
@@ -160,16 +162,18 @@ def check(world: World, n_shuffles: int, families: Sequence[str], *, undated_fai
 
 def test_shuffled_targets_are_ranked_no_better_than_chance_by_every_family_unless_pairs_are_undated():
     """Titles only, of a larger world; the nets are slower and have a test of their own."""
-    check(world_of(160, with_pictures=False), 5, WITHOUT_NETS, undated_fail=["channel_median", "channel_mean"])
+    assert_no_better_than_chance(
+        world_of(160, with_pictures=False), 5, WITHOUT_NETS, undated_fail=["channel_median", "channel_mean"]
+    )
 
 
 @pytest.mark.slow
 def test_shuffled_targets_are_ranked_no_better_than_chance_by_nets_too():
-    check(world_of(160, with_pictures=False), 12, NETS, undated_fail=["gated_fusion_mlp"])
+    assert_no_better_than_chance(world_of(160, with_pictures=False), 12, NETS, undated_fail=["gated_fusion_mlp"])
 
 
 @pytest.mark.slow
 def test_shuffled_targets_are_ranked_no_better_than_chance_with_pictures_too_unless_pairs_are_undated():
     """The demo's own world, and the vectors that its thumbnails and titles have there."""
     families = [name for name in WITHOUT_NETS if name != "train_mean"]
-    check(world_of(60, with_pictures=True), 20, WITHOUT_NETS, undated_fail=families)
+    assert_no_better_than_chance(world_of(60, with_pictures=True), 20, WITHOUT_NETS, undated_fail=families)

@@ -197,7 +197,7 @@ def check_whole(ledger: Ledger, step: Step, lots: random.Random) -> int:
     for key in ledger.store.keys("", suffix=".parquet"):
         table = ledger.store.read_table(key)
         assert key.startswith("models") or table.schema == DECLARED[key.split("/")[0]].schema, key
-    check_vectors(ledger.store)
+    assert_vectors_are_listed_once(ledger.store)
     recorded = ledger.recorded()
     replaced = [made for made in recorded if not ledger.is_sound(made)]
     for made in replaced:
@@ -210,7 +210,7 @@ def check_whole(ledger: Ledger, step: Step, lots: random.Random) -> int:
     return len(replaced) + ledger.n_unrecorded_files(recorded)
 
 
-def check_vectors(store: Storage) -> None:
+def assert_vectors_are_listed_once(store: Storage) -> None:
     """Every row of the manifest is there once, and its vector lies in a shard that is what its name says."""
     parts = [store.read_table(part) for part in store.keys("embedding_manifest", suffix=".parquet")]
     listed = pl.concat([EMBEDDING_MANIFEST.empty(), *parts])
@@ -220,7 +220,7 @@ def check_vectors(store: Storage) -> None:
         assert [ids[place] for place in rows["shard_idx"]] == rows["video_id"].to_list()
 
 
-def check_same(killed: Storage, spared: Storage) -> None:
+def assert_same(killed: Storage, spared: Storage) -> None:
     """Both hold the same files and tables, to the last shard; of models, the same number of finished artifacts."""
     keys, expected = ([key for key in store.keys("") if not key.startswith("models")] for store in (killed, spared))
     assert keys == expected
@@ -244,7 +244,7 @@ def check_kills(folder: Path, moments: dict[str, int], monkeypatch, *, seed: int
                 came[one_kill(server, ledger, step, n_touches[name], lots)] += 1
             server.finished(step)
             assert check_whole(ledger, step, lots) == 0, name
-    check_same(killed.store, spared.store)
+    assert_same(killed.store, spared.store)
     return came
 
 

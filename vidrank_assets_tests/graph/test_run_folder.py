@@ -19,7 +19,14 @@ from vidrank_assets.runs import _loaded
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
 from vidrank_assets.selection.task import SCORED
 from vidrank_assets.storage import Storage
-from vidrank_assets_tests.graph.conftest import CELL, CELL_FOLDER, SECRETS, Home, check_run_folders, running_in
+from vidrank_assets_tests.graph.conftest import (
+    CELL,
+    CELL_FOLDER,
+    SECRETS,
+    Home,
+    assert_run_folders_are_whole,
+    running_in,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +58,7 @@ with runner(print) as runs:
 
 
 def test_a_run_leaves_every_artifact_of_a_cell_and_of_each_family_with_their_checksums(trained):
-    check_run_folders(trained.store, "one")
+    assert_run_folders_are_whole(trained.store, "one")
 
 
 def contents(home: Home, prefix: str) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from vidrank_assets_tests.graph.conftest import (
     SECRETS,
     WORLD,
     Home,
-    check_run_folders,
+    assert_run_folders_are_whole,
     tables,
     timeless,
     training,
@@ -42,7 +42,7 @@ def bucket(tmp_path, s3_root, s3_endpoint) -> Home:
 @pytest.mark.slow
 def test_the_whole_graph_gives_the_same_tables_and_folders_over_s3_as_over_a_folder(bucket, trained):
     assert not (bucket.folder / "vidrank").exists()
-    check_run_folders(bucket.store, "two")
+    assert_run_folders_are_whole(bucket.store, "two")
     stored = {key: bucket.store.read(key) for key in bucket.store.keys("")}
     expected = {key: table for key, table in tables(trained.store).items() if "/run_id=one/" not in key}
     found = {key: pl.read_parquet(held) for key, held in stored.items() if key.endswith(".parquet")}
