@@ -1,13 +1,13 @@
 """The vectors that rows of the fused manifest name, as the families read them."""
 
+from collections import Counter
 from typing import get_args
 
-import numpy as np
 import polars as pl
 
 from vidrank_assets.catalog import Modality as ModalityName
 from vidrank_assets.errors import NoRows
-from vidrank_assets.features.fused_rows import fitted
+from vidrank_assets.features.fused_rows import placed
 from vidrank_assets.features.fusion.base import Modality, load_fusion
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.storage import Storage
@@ -44,17 +44,13 @@ def _unfused(store: Storage, manifest: pl.DataFrame) -> Vectors | None:
 def _modality(store: Storage, manifest: pl.DataFrame, name: ModalityName) -> Modality | None:
     """The vectors of one modality, at the width that most of them have; None where no row has one."""
     places = manifest.with_row_index("place").drop_nulls(f"{name}_emb_key")
-    shards = [
-        (rows, store.read_shard(rows[f"{name}_emb_key"][0]).matrix[rows[f"{name}_shard_idx"].to_numpy()])
+    parts = [
+        (rows["place"], store.read_shard(rows[f"{name}_emb_key"][0]).matrix[rows[f"{name}_shard_idx"].to_numpy()])
         for rows in places.partition_by(f"{name}_emb_key", maintain_order=True)
     ]
-    if not shards:
+    if not parts:
         return None
-    n_rows: dict[int, int] = {}
-    for rows, vectors in shards:
-        n_rows[vectors.shape[1]] = n_rows.get(vectors.shape[1], 0) + rows.height
-    width = max(n_rows, key=lambda each: (n_rows[each], each))
-    matrix = np.zeros((manifest.height, width), np.float32)
-    for rows, vectors in shards:
-        matrix[rows["place"].to_numpy()] = fitted(vectors, width)
-    return Modality(matrix, manifest[f"{name}_emb_key"].is_not_null().to_numpy())
+    n_rows: Counter[int] = Counter()
+    for _, vectors in parts:
+        n_rows[vectors.shape[1]] += len(vectors)
+    return placed(manifest.height, parts, width=max(n_rows, key=lambda each: (n_rows[each], each)))

@@ -1,7 +1,7 @@
 """Which vectors each fused row is made of, and what is done where one of them is missing or has another width."""
 
 import hashlib
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -9,6 +9,7 @@ import polars as pl
 
 from vidrank_assets.catalog import Modality
 from vidrank_assets.errors import InvalidInput, NoRows
+from vidrank_assets.features.fusion import base as fusion
 from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.tables import FUSED_MANIFEST
 
@@ -121,6 +122,18 @@ def fitted(matrix: Matrix, width: int) -> Matrix:
     out = np.zeros((len(matrix), width), np.float32)
     out[:, : matrix.shape[1]] = matrix[:, :width]
     return out
+
+
+def placed(n_videos: int, parts: Iterable[tuple[pl.Series, Matrix]], *, width: int) -> fusion.Modality:
+    """One modality of some videos, put together from vectors of several widths, each cut or padded to one.
+
+    parts: rows of vectors, and the places of their videos among all.
+    """
+    matrix, present = np.zeros((n_videos, width), np.float32), np.zeros(n_videos, bool)
+    for places, vectors in parts:
+        matrix[places.to_numpy()] = fitted(vectors, width)
+        present[places.to_numpy()] = True
+    return fusion.Modality(matrix, present)
 
 
 def version(strategy: str, encoders: Mapping[Modality, str | None], *, blocks: Mapping[str, int]) -> str:

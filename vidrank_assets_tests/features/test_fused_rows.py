@@ -137,6 +137,15 @@ def test_rows_are_padded_with_zeros_or_cut():
     assert fused_rows.fitted(rows, 2).tolist() == [[1, 2]]
 
 
+def test_vectors_of_any_width_are_put_where_their_videos_are_and_who_has_none_is_absent():
+    two, three = np.array([[1, 2], [3, 4]], np.float32), np.array([[5, 6, 7]], np.float32)
+    made = fused_rows.placed(4, [(pl.Series([2, 0]), two), (pl.Series([3]), three)], width=3)
+    assert made.matrix.tolist() == [[3, 4, 0], [0, 0, 0], [1, 2, 0], [5, 6, 7]]
+    assert made.present.tolist() == [True, False, True, True]
+    assert made.matrix.dtype == np.float32
+    assert fused_rows.placed(4, [(pl.Series([3]), three)], width=1).matrix.tolist() == [[0], [0], [0], [5]]
+
+
 def test_the_manifest_says_which_modalities_a_video_has(videos):
     rows = fused_rows.manifest_rows(videos, strategy="concat", fused_key="k", fused_dim=7, version="v")
     assert rows.select("video_id", "shard_idx", "image_present", "text_present", "audio_present").rows() == [
