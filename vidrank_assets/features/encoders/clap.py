@@ -5,11 +5,10 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from vidrank_assets.catalog import Modality
-from vidrank_assets.errors import EncoderUnavailable
 from vidrank_assets.features.encoders.base import Encoded, Encoder, Row, one_by_one
 from vidrank_assets.features.encoders.media import Samples, require_av, sounds
 from vidrank_assets.features.encoders.transformers_model import (
-    configuration,
+    half_configuration,
     inference,
     load_model,
     mean_direction,
@@ -40,23 +39,15 @@ class Clap(Encoder[str]):
         require_av()
         self._files = weights(model, setting=_SETTING)
         self._on = precision()
-        self._config = self._audio_config()
+        self._config = half_configuration(
+            self._files.folder, kind="clap", half="audio", setting=_SETTING, such_as="laion/clap-htsat-unfused"
+        )
         self.revision = f"{self._files.identity}-{self._on.numbers}-{_PIECES}-pieces"
         self.dim = int(self._config.projection_dim)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         return cls(settings.clap_model)
-
-    def _audio_config(self) -> Any:
-        """Of a whole CLAP model or of its audio half alone."""
-        whole = configuration(self._files.folder, setting=_SETTING)
-        if whole.model_type not in ("clap", "clap_audio_model"):
-            raise EncoderUnavailable(
-                f"{_SETTING} must name a CLAP model; {self._files.folder} holds a {whole.model_type} model. "
-                "Set it to a CLAP model, such as laion/clap-htsat-unfused."
-            )
-        return getattr(whole, "audio_config", whole)
 
     @cached_property
     def _model(self) -> Any:

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from vidrank_assets.catalog import Modality
-from vidrank_assets.errors import EncoderUnavailable
 from vidrank_assets.features.encoders.base import Encoded, Encoder
 from vidrank_assets.features.encoders.pictures import decoded
-from vidrank_assets.features.encoders.transformers_model import configuration, inference, load_model, precision, weights
+from vidrank_assets.features.encoders.transformers_model import (
+    half_configuration,
+    inference,
+    load_model,
+    precision,
+    weights,
+)
 from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.settings import Settings
 
@@ -35,25 +40,15 @@ class Clip(Encoder[bytes]):
         """model: a name on the Hugging Face hub, or a local folder. Raises EncoderUnavailable: it cannot be had."""
         self._files = weights(model, setting=_SETTING)
         self._on = precision()
-        self._config = self._vision_config()
+        self._config = half_configuration(
+            self._files.folder, kind="clip", half="vision", setting=_SETTING, such_as="openai/clip-vit-large-patch14"
+        )
         self.revision = f"{self._files.identity}-{self._on.numbers}"
         self.dim = int(self._config.projection_dim)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
         return cls(settings.clip_model)
-
-    def _vision_config(self) -> Any:
-        """Of a whole CLIP model or of its vision half alone."""
-        whole = configuration(self._files.folder, setting=_SETTING)
-        if whole.model_type not in ("clip", "clip_vision_model"):
-            raise EncoderUnavailable(
-                f"{_SETTING} must name a CLIP model; {self._files.folder} holds a {whole.model_type} model. "
-                "Set it to a CLIP model, such as openai/clip-vit-large-patch14."
-            )
-        vision = getattr(whole, "vision_config", whole)
-        vision.projection_dim = whole.projection_dim
-        return vision
 
     @cached_property
     def _model(self) -> Any:

@@ -102,6 +102,24 @@ def configuration(folder: Path, *, setting: str) -> Any:
         raise _unavailable(str(folder), setting, str(fault).splitlines()[0]) from None
 
 
+def half_configuration(folder: Path, *, kind: str, half: str, setting: str, such_as: str) -> Any:
+    """The configuration of one half of a model that joins two, with the width that both halves are projected to.
+
+    kind: of model, such as `clip`; the files hold all of it or the half alone. half: such as `vision`.
+    such_as: a model of that kind, for the error.
+    Raises EncoderUnavailable: it is a model of another kind.
+    """
+    whole = configuration(folder, setting=setting)
+    if whole.model_type not in (kind, f"{kind}_{half}_model"):
+        raise EncoderUnavailable(
+            f"{setting} must name a {kind.upper()} model; {folder} holds a {whole.model_type} model. "
+            f"Set it to a {kind.upper()} model, such as {such_as}."
+        )
+    found = getattr(whole, f"{half}_config", whole)
+    found.projection_dim = whole.projection_dim
+    return found
+
+
 def precision() -> Precision:
     """bf16 where the device has instructions for it: three to four times fp32 at a cosine of 0.9999."""
     import torch
