@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -39,6 +39,10 @@ lightgbm.train(parameters, lightgbm.Dataset(rows, rows[:, 0]), num_boost_round=2
 _TRIAL_SECONDS = 120
 
 
+#: Where trees are grown.
+Device = Annotated[Literal["auto", "cpu"], Field(description="auto: a GPU where LightGBM can use one")]
+
+
 class TreeParameters(Parameters):
     """What may be set of trees that LightGBM grows."""
 
@@ -50,7 +54,7 @@ class TreeParameters(Parameters):
     bagging_fraction: float = Field(0.8, gt=0, le=1, description="share of the rows that a tree sees")
     max_rounds: int = Field(2000, ge=1, description="trees, at most")
     patience: int = Field(50, ge=1, description="rounds without a better RMSE on val after which growing stops")
-    device: Literal["auto", "cpu"] = Field("auto", description="auto: a GPU where LightGBM can use one")
+    device: Device = "auto"
 
 
 @dataclass(frozen=True)

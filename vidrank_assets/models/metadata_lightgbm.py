@@ -1,12 +1,9 @@
 """Boosted trees on metadata alone: what thumbnail and title have to add to."""
 
 from pathlib import Path
-from typing import Literal
-
-from pydantic import Field
 
 from vidrank_assets.models.base import Dataset, Findings, Vector
-from vidrank_assets.models.boosting import BoostedTrees, TreeInputs, TreeParameters
+from vidrank_assets.models.boosting import BoostedTrees, Device, TreeInputs, TreeParameters
 from vidrank_assets.models.residual import ResidualRegressor
 from vidrank_assets.models.tabular import TreeColumns
 
@@ -14,7 +11,7 @@ from vidrank_assets.models.tabular import TreeColumns
 class MetadataTreeParameters(TreeParameters):
     """On the CPU: a few dozen columns are split there faster than they are copied to a GPU."""
 
-    device: Literal["auto", "cpu"] = Field("cpu", description="auto: a GPU where LightGBM can use one")
+    device: Device = "cpu"
 
 
 class MetadataLightGBM(ResidualRegressor):
