@@ -7,7 +7,7 @@ from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.fusion.base import Modality, load_fusion
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.selection.ablation import modalities_of, modality_ablation, task_without, vectors_without
-from vidrank_assets.selection.bootstrap import improvement
+from vidrank_assets.selection.bootstrap import bootstrapped
 from vidrank_assets.selection.ensemble import ensemble_trial
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking
@@ -57,7 +57,8 @@ def test_a_row_is_the_family_fitted_without_it_and_compared_on_the_same_videos(w
     rows, over = (each.predictions.filter(split="test") for each in (full, less))
     assert row["test_with"] == rmse_log(rows["y_true"].to_numpy(), rows["y_pred"].to_numpy())
     assert row["test_without"] == rmse_log(over["y_true"].to_numpy(), over["y_pred"].to_numpy())
-    gain = improvement(METRICS["rmse_log"], rows, over, resamples=200)
+    ours, theirs = (bootstrapped(METRICS["rmse_log"], each, resamples=200) for each in (rows, over))
+    gain = ours.over(theirs)
     assert (row["test_gain"], row["test_gain_low"], row["test_gain_high"]) == tuple(gain)
 
 

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from vidrank_assets.errors import InvalidInput, UnknownName
-from vidrank_assets.selection.bootstrap import improvement
+from vidrank_assets.selection.bootstrap import bootstrapped
 from vidrank_assets.selection.evaluation import Trial, trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard, printed, slice_metrics, titled
 from vidrank_assets.selection.metrics import METRICS, rmse_log
@@ -76,16 +76,16 @@ def test_every_row_but_the_first_is_compared_with_the_row_above(board, trials):
     first, second, third = (row(board, model) for model in FAMILIES)
     assert (first["val_over_above"], first["test_over_above"], first["test_over_above_low"]) == (None, None, None)
     assert third["test_over_above"] == second["test_rmse_log"] - third["test_rmse_log"]
-    by_name = {made.name: made.predictions.filter(split="test") for made in trials}
+    by_name = {made.name: bootstrapped(METRICS["rmse_log"], made.predictions.filter(split="test")) for made in trials}
     for each, above in ((second, first), (third, second)):
         assert each["val_over_above"] < 0
-        expected = improvement(METRICS["rmse_log"], by_name[each["model"]], by_name[above["model"]])
+        expected = by_name[each["model"]].over(by_name[above["model"]])
         assert tuple(each[f"test_over_above{bound}"] for bound in ("", "_low", "_high")) == tuple(expected)
 
 
 def test_the_interval_over_the_best_baseline_is_that_of_the_bootstrap(board, trials):
-    by_name = {made.name: made.predictions.filter(split="val") for made in trials}
-    expected = improvement(METRICS["rmse_log"], by_name["ridge"], by_name["channel_mean"])
+    by_name = {made.name: bootstrapped(METRICS["rmse_log"], made.predictions.filter(split="val")) for made in trials}
+    expected = by_name["ridge"].over(by_name["channel_mean"])
     assert tuple(row(board, "ridge")[f"val_improvement{bound}"] for bound in ("", "_low", "_high")) == tuple(expected)
 
 
