@@ -1,5 +1,7 @@
 """How the videos of the sample world grow, and which of their days a capture sees."""
 
+from datetime import datetime
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -45,10 +47,27 @@ def captures(seed: int, videos: pl.DataFrame) -> pl.DataFrame:
         capture_day=pl.col("day") + pl.col("offset")
     )
     rows = rows.with_columns(_captured_at(seed, rows))
-    age_days = (pl.col("captured_at") - pl.col("published_at")).dt.total_seconds(fractional=True) / 86_400
-    rows = rows.with_columns(age_days=age_days).filter(pl.col("age_days").is_between(0, LAST_AGE_DAYS, closed="right"))
+    rows = rows.with_columns(age_days=_age_days("captured_at")).filter(
+        pl.col("age_days").is_between(0, LAST_AGE_DAYS, closed="right")
+    )
     rows = rows.filter(pl.Series(_seen(seed, rows)))
     return rows.with_columns(_counters(seed, rows)).sort("capture_day", "day", "channel")
+
+
+def counters_at(seed: int, videos: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+    """`view_count`, `like_count` and `comment_count` of those videos at one moment, whatever their age.
+
+    They are what a capture at that moment says. The videos must have been published before it.
+    """
+    # An audit takes place on a day of the video's life, counted as `captures` counts them.
+    on_the_day = pl.lit(moment).dt.epoch("d").cast(pl.Int64) - pl.col("day")
+    return pl.DataFrame(_counters(seed, videos.with_columns(age_days=_age_days(moment), offset=on_the_day)))
+
+
+def _age_days(at: datetime | str) -> pl.Expr:
+    """at: a moment, or the name of a column of moments."""
+    then = pl.col(at) if isinstance(at, str) else pl.lit(at)
+    return (then - pl.col("published_at")).dt.total_seconds(fractional=True) / 86_400
 
 
 def _captured_at(seed: int, rows: pl.DataFrame) -> pl.Series:

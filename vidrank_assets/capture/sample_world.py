@@ -5,7 +5,7 @@ carries the word. Title, thumbnail and channel really drive the views, by `sampl
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ import polars as pl
 from vidrank_assets.capture.base import Captures
 from vidrank_assets.capture.sample_channels import channels
 from vidrank_assets.capture.sample_draws import choice, uniform
-from vidrank_assets.capture.sample_growth import LAST_AGE_DAYS, capture_instants, captures, log_growth
+from vidrank_assets.capture.sample_growth import LAST_AGE_DAYS, capture_instants, captures, counters_at, log_growth
 from vidrank_assets.capture.sample_thumbnails import HEIGHT, N_CHANCES, WIDTH, Picture
 from vidrank_assets.capture.sample_videos import published, truncated, uploads_before
 from vidrank_assets.errors import InvalidInput
@@ -51,10 +51,7 @@ class SampleWorld:
 
     def snapshots(self, days: Sequence[date]) -> Captures:
         """Counters and metadata of the watched videos on those days; none before the world begins."""
-        rows = self._captures(days).with_columns(
-            description=pl.format("Synthetic, from vidrank's sample world.{}", _LINKS.repeat_by("links").list.join("")),
-            tags=pl.concat_list(pl.lit("synthetic"), "query", pl.col("caption").str.to_lowercase()),
-            duration_sec=pl.when(~pl.col("live")).then("seconds"),
+        rows = _described(self._captures(days)).with_columns(
             thumbnail_url=pl.format("sample:///{}.jpg", "video_id"),
             source=pl.lit(self.name),
         )
@@ -65,18 +62,8 @@ class SampleWorld:
         numbers = np.array(sorted(_number(day) for day in set(days) if day >= FIRST_DAY), np.int64)
         start = capture_instants(self.seed, numbers)
         on = pl.DataFrame({"day": numbers, "start": start})
-        since = pl.col("day") - _number(FIRST_DAY)
-        n_videos = uploads_before("day") - uploads_before("first") + pl.col("earlier_videos")
-        rows = on.join(self._channels, how="cross", maintain_order="left_right").with_columns(
-            first=pl.lit(_number(FIRST_DAY)),
+        rows = _counted(on.join(self._channels, how="cross", maintain_order="left_right")).with_columns(
             captured_at=(pl.col("start") - 600_000_000 + pl.col("channel") * 1_000_000).cast(INSTANT),
-            subscribers=(pl.col("subscribers") * (1 + since * pl.col("growth_per_day"))).cast(pl.Int64),
-        )
-        rows = rows.with_columns(
-            subscriber_count=pl.when(~pl.col("subscribers_hidden")).then("subscribers"),
-            video_count=n_videos,
-            channel_view_count=(n_videos * pl.col("level").exp()).cast(pl.Int64),
-            uploads_playlist_id=pl.format("UU{}", pl.col("channel_id").str.slice(2)),
             source=pl.lit(self.name),
         )
         return Captures(rows.select(CHANNEL_SNAPSHOTS.schema.names()))
@@ -86,7 +73,7 @@ class SampleWorld:
         wanted = [_number(day) for day in days]
         first = captures(self.seed, self._published(days)).unique("video_id", keep="first", maintain_order=True)
         first = first.filter(pl.col("capture_day").is_in(wanted))
-        images = [picture.jpeg() for picture in self._pictures(first)]
+        images = [picture.jpeg() for picture in self.pictures(first)]
         rows = first.with_columns(
             pl.Series("image", images, pl.Binary),
             pl.Series("content_hash", [sha256(image).hexdigest() for image in images], pl.String),
@@ -95,6 +82,32 @@ class SampleWorld:
             source=pl.lit(self.name),
         )
         return Captures(rows.select(THUMBNAILS.schema.names()))
+
+    def videos(self, first: date, last: date) -> pl.DataFrame:
+        """Every video that goes online from one day to another, by day and channel, captured or not.
+
+        `sample_videos.published`, with what else the API shows of a video: `description`, `tags`, `duration_sec`.
+        """
+        return _described(
+            published(self.seed, self._channels, range(_number(max(first, FIRST_DAY)), _number(last) + 1))
+        )
+
+    def counters(self, videos: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+        """`view_count`, `like_count` and `comment_count` of such videos at one moment after all were published."""
+        return counters_at(self.seed, videos, moment)
+
+    def channels(self, day: date) -> pl.DataFrame:
+        """Every channel with its counters on one day, and with what drives its videos."""
+        return _counted(self._channels.with_columns(day=pl.lit(_number(day), pl.Int64)))
+
+    def pictures(self, videos: pl.DataFrame) -> list[Picture]:
+        """The thumbnails of such videos, to be drawn."""
+        channel, day = videos["channel"].to_numpy(), videos["day"].to_numpy()
+        chance = uniform(self.seed, "chance", channel[:, None], day[:, None], np.arange(N_CHANCES)[None, :])
+        parts = [truncated(videos[part].to_numpy()).tolist() for part in ("warmth", "contrast", "face", "clutter")]
+        host, accent = (choice(self.seed, what, 6, channel) for what in ("host", "accent"))
+        rows = zip(*parts, videos["caption"], host.tolist(), accent.tolist(), chance.tolist(), strict=True)
+        return [Picture(*row) for row in rows]
 
     def truth(self, days: Sequence[date], *, age: timedelta) -> pl.DataFrame:
         """What views are made of, for the videos published on those days, in log views.
@@ -128,16 +141,32 @@ class SampleWorld:
         wanted = [_number(day) for day in days]
         return captures(self.seed, self._published(days)).filter(pl.col("capture_day").is_in(wanted))
 
-    def _pictures(self, videos: pl.DataFrame) -> list[Picture]:
-        channel, day = videos["channel"].to_numpy(), videos["day"].to_numpy()
-        chance = uniform(self.seed, "chance", channel[:, None], day[:, None], np.arange(N_CHANCES)[None, :])
-        parts = [truncated(videos[part].to_numpy()).tolist() for part in ("warmth", "contrast", "face", "clutter")]
-        host, accent = (choice(self.seed, what, 6, channel) for what in ("host", "accent"))
-        rows = zip(*parts, videos["caption"], host.tolist(), accent.tolist(), chance.tolist(), strict=True)
-        return [Picture(*row) for row in rows]
-
 
 _LINKS = pl.lit(" https://example.com/synthetic")
+
+
+def _described(videos: pl.DataFrame) -> pl.DataFrame:
+    return videos.with_columns(
+        description=pl.format("Synthetic, from vidrank's sample world.{}", _LINKS.repeat_by("links").list.join("")),
+        tags=pl.concat_list(pl.lit("synthetic"), "query", pl.col("caption").str.to_lowercase()),
+        duration_sec=pl.when(~pl.col("live")).then("seconds"),
+    )
+
+
+def _counted(channels: pl.DataFrame) -> pl.DataFrame:
+    """The channels with their counters on their `day`."""
+    since = pl.col("day") - _number(FIRST_DAY)
+    n_videos = uploads_before("day") - uploads_before("first") + pl.col("earlier_videos")
+    rows = channels.with_columns(
+        first=pl.lit(_number(FIRST_DAY)),
+        subscribers=(pl.col("subscribers") * (1 + since * pl.col("growth_per_day"))).cast(pl.Int64),
+    )
+    return rows.with_columns(
+        subscriber_count=pl.when(~pl.col("subscribers_hidden")).then("subscribers"),
+        video_count=n_videos,
+        channel_view_count=(n_videos * pl.col("level").exp()).cast(pl.Int64),
+        uploads_playlist_id=pl.format("UU{}", pl.col("channel_id").str.slice(2)),
+    )
 
 
 def _number(day: date) -> int:

@@ -1,10 +1,12 @@
 """How the videos of the sample world grow, and which of their days are seen."""
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 
 from vidrank_assets.capture.sample_channels import channels
-from vidrank_assets.capture.sample_growth import capture_instants, captures, log_growth
+from vidrank_assets.capture.sample_growth import capture_instants, captures, counters_at, log_growth
 from vidrank_assets.capture.sample_videos import published
 
 DAYS = range(20_458, 20_488)
@@ -47,6 +49,14 @@ def test_about_four_of_a_hundred_days_are_missed(videos):
     """3 in 100 by themselves, 1 in 100 with the whole channel; the few that are found late miss a little more."""
     seen = captures(42, videos).height / (videos.height * 32)
     assert 0.93 < seen < 0.97
+
+
+def test_counters_at_a_moment_only_fall_in_an_audit_and_only_once(videos):
+    moments = [datetime(2026, 2, 10, 6, tzinfo=UTC) + timedelta(days=day) for day in range(60)]
+    views = np.array([counters_at(42, videos, moment)["view_count"].to_numpy() for moment in moments])
+    falls = (np.diff(views, axis=0) < 0).sum(axis=0)
+    assert falls.max() == 1
+    assert 0.005 < falls.mean() < 0.06
 
 
 def test_likes_and_comments_are_fewer_than_views(videos):

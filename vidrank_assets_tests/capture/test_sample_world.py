@@ -181,6 +181,39 @@ def test_the_video_count_of_a_channel_rises_by_its_uploads(world, rows, channels
     assert counts[-1] - counts[0] == uploads.height > 10
 
 
+def test_at_the_moment_of_a_capture_a_video_shows_what_the_capture_says(world, rows):
+    """All the same, whatever its age, with the audits and with what is hidden."""
+    videos = world.videos(FIRST_DAY, MARCH[-1])
+    seen = rows.filter(pl.col("captured_at").dt.date() == MARCH[-1])
+    for moment in seen["captured_at"].unique().sort().head(5):
+        online = videos.filter(pl.col("published_at") < moment)
+        now = pl.concat([online, world.counters(online, moment)], how="horizontal")
+        then = seen.filter(pl.col("captured_at") == moment)
+        assert_frame_equal(now.join(then, on="video_id", how="semi").select(COUNTERS), then.select(COUNTERS))
+        assert then.height > 0
+
+
+COUNTERS = ["video_id", "title", "description", "tags", "duration_sec", "view_count", "like_count", "comment_count"]
+
+
+def test_a_video_goes_on_growing_after_the_age_at_which_it_is_captured_no_more(world):
+    videos = world.videos(FIRST_DAY, FIRST_DAY)
+    views = [world.counters(videos, datetime(2026, month, 1, tzinfo=UTC))["view_count"] for month in (3, 6, 12)]
+    assert (views[0] < views[1]).all()
+    assert (views[1] < views[2]).all()
+
+
+def test_no_video_is_older_than_the_world(world):
+    assert world.videos(date(2025, 1, 1), date(2026, 1, 4)).is_empty()
+    assert world.videos(date(2025, 1, 1), FIRST_DAY)["published_at"].dt.date().unique().to_list() == [FIRST_DAY]
+
+
+def test_a_channel_has_the_counters_of_its_capture_all_day(world, channels):
+    captured = channels.filter(pl.col("captured_at").dt.date() == MARCH[0])
+    counters = ["channel_id", "subscriber_count", "video_count", "channel_view_count", "uploads_playlist_id"]
+    assert_frame_equal(world.channels(MARCH[0]).select(counters), captured.select(counters))
+
+
 def test_a_thumbnail_is_given_once_on_the_day_its_video_is_first_captured(world, rows, pictures):
     first = rows.sort("captured_at").unique("video_id", keep="first").select("video_id", "captured_at")
     expected = first.filter(pl.col("captured_at").dt.date().is_in(MARCH)).sort("video_id")
