@@ -68,7 +68,7 @@ def _known(status: int, answer: _Answer) -> str | None:
     reasons = [SAME.get(told, told) for told in answer.reasons]
     fitting = [reason for reason in reasons if reason in TABLE and _fits(status, reason)]
     spent = [reason for reason in fitting if TABLE[reason][0] == "quota"]
-    reason = (spent or fitting or [None])[0]
+    reason = next(iter(spent or fitting), None)
     for vague, pattern, meant in _SAID:
         if (reason or _of_status(status)) in vague and pattern.search(answer.text):
             return meant
