@@ -25,6 +25,7 @@ class Entry:
     modality: what an encoder reads.
     origin: of a family: a baseline, which every other must beat; of the reference system; or an idea of ours.
     needs: the information set without which a family cannot predict.
+    live: of a source: it knows the present only, and keeps in the store what it was answered.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Entry:
     modality: Modality | None = None
     origin: Origin = "ours"
     needs: InformationSet = "publish"
+    live: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ SOURCES = Catalog(
     {
         "sample": Entry(f"{_CAPTURE}.sample_world:SampleWorld", "A synthetic world with known answers, from a seed."),
         "archive": Entry(f"{_CAPTURE}.archives:Archive", "CSV and Parquet captures of others, by a column mapping."),
+        "youtube_api": Entry(
+            f"{_CAPTURE}.youtube_api:YouTubeApi", "What the YouTube Data API shows of a watch list, today.", live=True
+        ),
     },
 )
 

@@ -5,8 +5,9 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlparse
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from vidrank_assets.catalog import InformationSet, Modality
@@ -19,6 +20,21 @@ SplitPolicy = Literal["random", "time", "channel", "time_channel"]
 def _beside_the_instance() -> str:
     """The store lies in the instance's home, so that what Dagster says is materialized and what is stored agree."""
     return str(Path(os.environ.get("DAGSTER_HOME", "dagster_home")).resolve() / "vidrank")
+
+
+class Bucket(BaseModel):
+    """A part of the Data API's quota. limit: units a day; costs: units of one call, by method."""
+
+    limit: int = Field(ge=0)
+    costs: dict[str, int]
+
+
+#: As Google has it since June 2026.
+_QUOTA = {
+    "shared": Bucket(limit=10_000, costs={"channels.list": 1, "playlistItems.list": 1, "videos.list": 1}),
+    "batch_get_stats": Bucket(limit=10_000, costs={"videos.batchGetStats": 1}),
+    "search": Bucket(limit=100, costs={"search.list": 1}),
+}
 
 
 class Settings(BaseSettings):
@@ -39,11 +55,12 @@ class Settings(BaseSettings):
     thumbnail_origins: tuple[str, ...] = Field(
         ("https://i.ytimg.com",), description="the only places thumbnails are fetched from, as JSON"
     )
-    quota: dict[str, int] = Field(
-        {"shared": 10_000, "batch_get_stats": 10_000, "search": 100}, description="units a day of each bucket, as JSON"
+    quota: dict[str, Bucket] = Field(
+        _QUOTA, description="the buckets of the Data API's quota: units a day, and what a call of each method costs"
     )
     capture_hour: int = Field(5, ge=0, le=23, description="hour of the day, UTC, of the first scheduled capture")
     captures_per_day: int = Field(1, ge=1, le=24, description="how often a day the schedule captures")
+    watch_days: int = Field(90, ge=1, description="age in days up to which the Data API is asked for a video")
     cadence: Literal["daily", "adaptive"] = Field("daily", description="every video alike, or young ones more often")
     retention: Retention = Field(
         "default", description="how long API data may be kept: default, own_channel or audited"
@@ -82,6 +99,11 @@ class Settings(BaseSettings):
     def shown(self) -> dict[str, Any]:
         """Every setting by name, as JSON holds it, for records; a password or token within a URL is not in it."""
         return {name: _without_secrets(value) for name, value in self.model_dump(mode="json").items()}
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether a server answers from this machine: a stand-in, to which a key may travel in the open."""
+    return urlparse(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _without_secrets(value: Any) -> Any:

@@ -24,8 +24,17 @@ def test_the_first_day_is_a_setting(monkeypatch):
     assert Settings().first_day == date(2017, 11, 14)
 
 
-def test_no_setting_holds_a_credential():
-    assert not [name for name in Settings.model_fields if any(word in name for word in ("key", "secret", "password"))]
+def test_a_credential_is_masked_wherever_settings_are_shown(monkeypatch):
+    monkeypatch.setenv("VIDRANK_YOUTUBE_API_KEY", "a-key-nobody-may-see")
+    settings = Settings()
+    assert settings.youtube_api_key.get_secret_value() == "a-key-nobody-may-see"
+    assert "nobody" not in repr(settings) + str(settings.shown()) + settings.model_dump_json()
+
+
+def test_every_setting_that_could_hold_a_credential_is_a_secret():
+    named = [name for name in Settings.model_fields if any(word in name for word in ("key", "secret", "password"))]
+    assert named == ["youtube_api_key"]
+    assert "SecretStr" in str(Settings.model_fields["youtube_api_key"].annotation)
 
 
 def test_every_setting_says_what_it_means():

@@ -1,6 +1,7 @@
 """Captures as daily partitions: counters, channels, thumbnails, and the rows that were set aside.
 
-A range of days is one run. A run names its source: `sample`, or `archive` with a folder and a mapping.
+A range of days is one run. A run names its source: `sample`, `archive` with a folder and a mapping, or `youtube_api`,
+which knows only today.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,12 +18,12 @@ from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
-from vidrank_assets.capture.base import Source
+from vidrank_assets.capture.base import Captures, Source
 from vidrank_assets.catalog import SOURCES
 from vidrank_assets.dataset.snapshots import merged
 from vidrank_assets.errors import AlreadyStored, InvalidInput
 from vidrank_assets.schema import Table
-from vidrank_assets.settings import Settings
+from vidrank_assets.settings import Settings, is_on_this_machine
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS, THUMBNAILS
 
 #: A day without a capture is told after 26 hours and is a fault after 36.
@@ -53,8 +54,17 @@ def opened(name: str, options: Mapping[str, str]) -> Source:
     return _opened(name, tuple(sorted(options.items())))
 
 
-def _source(config: CaptureConfig) -> Source:
+def _source(config: CaptureConfig, store: FolderStore) -> Source:
+    if SOURCES.entries[config.source].live:
+        return cast(Source, SOURCES.load(config.source)(store.open(), **config.options))
     return opened(config.source, config.options)
+
+
+def _kind(config: CaptureConfig) -> bytes:
+    if config.source == "sample":
+        return b"synthetic"
+    answered_here = SOURCES.entries[config.source].live and is_on_this_machine(Settings().youtube_endpoint)
+    return b"a stand-in's, synthetic" if answered_here else b"real"
 
 
 def _days(context: dg.AssetExecutionContext) -> list[date]:
@@ -66,7 +76,7 @@ def _keep_apart(store: FolderStore, config: CaptureConfig) -> None:
 
     Raises InvalidInput: the store was begun with the other kind.
     """
-    opened_store, kind = store.open(), b"synthetic" if config.source == "sample" else b"real"
+    opened_store, kind = store.open(), _kind(config)
     try:
         opened_store.write("captures_are", kind, once=True)
     except AlreadyStored:
@@ -74,7 +84,8 @@ def _keep_apart(store: FolderStore, config: CaptureConfig) -> None:
         if begun != kind:
             raise InvalidInput(
                 f"captures in one store must be all of the synthetic sample or all real; {opened_store.uri('')} holds "
-                f"{begun.decode()} ones. Point DAGSTER_HOME (or VIDRANK_STORAGE) at a place of its own."
+                f"{begun.decode()} ones, and these are {kind.decode()}. "
+                "Point DAGSTER_HOME (or VIDRANK_STORAGE) at a place of its own."
             ) from None
 
 
@@ -107,16 +118,16 @@ def captured_videos(
     """Counters and metadata of every watched video, and the rows that were set aside."""
     days = _days(context)
     _keep_apart(store, config)
-    captured = _source(config).snapshots(days)
+    captured = _source(config, store).snapshots(days)
     rows, conforms = conforming(SNAPSHOTS, captured.rows)
     tables = _beside_earlier(store, SNAPSHOTS, _by_day(rows, days))
-    _tell(context, SNAPSHOTS, tables, videos=lambda day: day["video_id"].n_unique())
+    _tell(context, SNAPSHOTS, tables, captured, videos=lambda day: day["video_id"].n_unique())
     yield dg.MaterializeResult(asset_key=SNAPSHOTS.name, value=tables, check_results=[conforms])
 
     rejected = REJECTED_CAPTURES.checked(captured.rejected)
     set_aside = _by_day(rejected, days, pl.coalesce("day", pl.lit(days[0])))
     tables = _beside_earlier(store, REJECTED_CAPTURES, set_aside)
-    _tell(context, REJECTED_CAPTURES, tables, rejected=lambda day: day.height, by_reason=_by_reason)
+    _tell(context, REJECTED_CAPTURES, tables, Captures(rejected), rejected=lambda day: day.height, by_reason=_by_reason)
     yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=tables)
 
 
@@ -139,9 +150,10 @@ def channel_snapshots(
     """Subscribers, videos and views of every watched channel."""
     days = _days(context)
     _keep_apart(store, config)
-    rows, conforms = conforming(CHANNEL_SNAPSHOTS, _source(config).channel_snapshots(days).rows)
+    captured = _source(config, store).channel_snapshots(days)
+    rows, conforms = conforming(CHANNEL_SNAPSHOTS, captured.rows)
     tables = _beside_earlier(store, CHANNEL_SNAPSHOTS, _by_day(rows, days))
-    _tell(context, CHANNEL_SNAPSHOTS, tables, channels=lambda day: day["channel_id"].n_unique())
+    _tell(context, CHANNEL_SNAPSHOTS, tables, captured, channels=lambda day: day["channel_id"].n_unique())
     yield dg.MaterializeResult(value=tables, check_results=[conforms])
 
 
@@ -150,6 +162,7 @@ def channel_snapshots(
     kinds={"polars", "parquet"},
     owners=[OWNER],
     metadata=schema_metadata(THUMBNAILS),
+    deps=[SNAPSHOTS.name],
     partitions_def=by_day,
     backfill_policy=ONE_RUN,
     pool=_POOL,
@@ -161,12 +174,13 @@ def channel_snapshots(
 def thumbnails(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Thumbnails first seen that day, as they came."""
+    """Thumbnails first seen that day, as they came; those that could not be had are counted by reason."""
     days = _days(context)
     _keep_apart(store, config)
-    rows, conforms = conforming(THUMBNAILS, _source(config).thumbnails(days).rows)
+    captured = _source(config, store).thumbnails(days)
+    rows, conforms = conforming(THUMBNAILS, captured.rows)
     tables = _beside_earlier(store, THUMBNAILS, _by_day(rows, days))
-    _tell(context, THUMBNAILS, tables, thumbnails=lambda day: day.height)
+    _tell(context, THUMBNAILS, tables, captured, thumbnails=lambda day: day.height)
     yield dg.MaterializeResult(value=tables, check_results=[conforms])
 
 
@@ -174,12 +188,14 @@ def _tell(
     context: dg.AssetExecutionContext,
     table: Table,
     days: Mapping[str, pl.DataFrame],
+    captured: Captures,
     **figures: Callable[[pl.DataFrame], Any],
 ) -> None:
     """Put the figures of each day, and its first rows, on that day's partition; a run may be of many days."""
+    set_aside = {"set_aside": _by_reason(captured.rejected)} if captured.rejected.height else {}
     for day, rows in days.items():
         told = {name: figure(rows) for name, figure in figures.items()} | {"preview": table_metadata(rows, rows=3)}
-        context.add_asset_metadata(told, asset_key=table.name, partition_key=day)
+        context.add_asset_metadata({**told, **captured.told, **set_aside}, asset_key=table.name, partition_key=day)
 
 
 def _by_reason(rejected: pl.DataFrame) -> dg.TableMetadataValue:
