@@ -106,14 +106,14 @@ class VideoItem(_Item):
 
 
 class FoundItem(_Item):
-    """A video of search.list, which escapes texts as HTML does. description: only the head of the video's."""
+    """A video of search.list, which escapes titles as HTML does. description: only the head of the video's."""
 
     video_id: fields.VideoId = _required(("id", "videoId"))
-    title: fields.EscapedText | None = _optional(("snippet", "title"))
-    description: fields.EscapedText | None = _optional(("snippet", "description"))
+    title: fields.EscapedTitle | None = _optional(("snippet", "title"))
+    description: fields.Text | None = _optional(("snippet", "description"))
     published_at: fields.Publication = _required(("snippet", "publishedAt"))
     channel_id: fields.ChannelId | None = _optional(("snippet", "channelId"))
-    channel_title: fields.EscapedText | None = _optional(("snippet", "channelTitle"))
+    channel_title: fields.Text | None = _optional(("snippet", "channelTitle"))
     thumbnail_url: fields.ThumbnailUrl = _optional(("snippet", "thumbnails"))
 
 

@@ -121,8 +121,8 @@ def _handle(value: str | None) -> str | None:
 
 
 Text = Annotated[str, AfterValidator(storable)]
-#: A text of search.list, which writes it as HTML does.
-EscapedText = Annotated[str, AfterValidator(unescape), AfterValidator(storable)]
+#: A title of search.list: `Surfing&#39;s most insane`. It escapes neither descriptions nor channel titles.
+EscapedTitle = Annotated[str, AfterValidator(unescape), AfterValidator(storable)]
 #: A code of a language, country or category: an empty one says nothing.
 Code = Annotated[Text | None, AfterValidator(lambda value: value or None)]
 VideoId = Annotated[str, _id(VIDEO_ID)]
