@@ -1,5 +1,6 @@
 """A recorded run, made again from its record: nothing of what is stored changes."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,9 +8,11 @@ import polars as pl
 
 from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.errors import ArtifactMissing, ChecksumMismatch, InvalidInput
+from vidrank_assets.recorded import SNAPSHOTS
 from vidrank_assets.selection.ensemble import EnsembleParameters, ensemble_trial
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard
+from vidrank_assets.selection.model_snapshot import SWEPT
 from vidrank_assets.selection.task import Cell, LaterSides, Task, task
 from vidrank_assets.storage import Storage
 
@@ -17,9 +20,10 @@ from vidrank_assets.storage import Storage
 def retrained(store: Storage, config: Mapping[str, Any], *, run_id: str) -> pl.DataFrame:
     """`results.LEADERBOARD` of the families and the ensemble that a `config_used` describes, trained again.
 
-    Raises InvalidInput: a table that they read has other content now, or a family does not take its parameters any
-    more. UnknownName: a family is no longer listed.
+    Raises InvalidInput: what they learned from was removed, a table that they read has other content now, or a family
+    does not take its parameters any more. UnknownName: a family is no longer listed.
     """
+    _assert_kept(store, Cell(**config["cell"]), run_id)
     work = _task(store, config)
     families = config["families"].items()
     trials = [trial(work, name, seed=made["seed"], parameters=made["parameters"]) for name, made in families]
@@ -27,6 +31,16 @@ def retrained(store: Storage, config: Mapping[str, Any], *, run_id: str) -> pl.D
     trials.append(ensemble_trial(trials, seed=ranking["seed"], parameters=EnsembleParameters(**ranking["ensemble"])))
     ranked_by = Ranking(ranking["rank_metric"], resamples=ranking["resamples"], seed=ranking["seed"])
     return leaderboard(trials, [each.name for each in trials], run_id=run_id, ranking=ranked_by)
+
+
+def _assert_kept(store: Storage, cell: Cell, run_id: str) -> None:
+    folder = f"{SNAPSHOTS}/run_id={run_id}/strategy={cell.fusion_strategy}/horizon={cell.horizon_days}d"
+    if store.exists(f"{folder}/{SWEPT}"):
+        swept = json.loads(store.read_from_artifact(folder, SWEPT))
+        raise InvalidInput(
+            f"a run is made again from what it learned from; that of {run_id} was removed on {swept['at'][:10]}, "
+            f"because {swept['why']}. Its models and metrics are kept; train a new run for new ones."
+        )
 
 
 def _task(store: Storage, config: Mapping[str, Any]) -> Task:

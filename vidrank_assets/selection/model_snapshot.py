@@ -14,6 +14,15 @@ from vidrank_assets.models.base import Findings, Step
 from vidrank_assets.selection.ensemble import load_model
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.task import SCORED, SLICES, Cell
+from vidrank_assets.tables import SPLIT_MANIFEST
+
+#: Says of a folder which files were removed from it since, when and why.
+SWEPT = "swept.json"
+
+
+def is_of_videos(name: str) -> bool:
+    """Whether a file of a snapshot, by its path within the folder, says something of single videos."""
+    return name.startswith("predictions/") or name in ("split_manifest.parquet", "report.html")
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,8 @@ class ModelSnapshot:
 
     config: everything that decides the numbers, see `config_used`. data: what they were learned from, see
     `data_summary`. leaderboard and slice_metrics: `results.LEADERBOARD` and `results.SLICE_METRICS` of these trials.
-    report: an HTML page about them; None for a family alone.
+    report: an HTML page about them; None for a family alone. swept: when what is of single videos was removed from the
+    folder, why, and which files; None while it is there. Then trials have no predictions, and there is no split.
     """
 
     trials: Sequence[Trial]
@@ -33,13 +43,20 @@ class ModelSnapshot:
     data: Mapping[str, Any]
     made_at: datetime
     report: str | None = None
+    swept: Mapping[str, Any] | None = None
 
     @property
     def trial(self) -> Trial:
         """The only trial of a family's snapshot.
 
-        Raises InvalidInput: there are several.
+        Raises InvalidInput: there are several, or its predictions were removed.
         """
+        if self.swept:
+            families = ", ".join(self.leaderboard["model"])
+            raise InvalidInput(
+                f"a family is ranked by its predictions; those of {families} were removed on {self.swept['at'][:10]}, "
+                f"because {self.swept['why']}. Materialize the family again."
+            )
         if len(self.trials) != 1:
             raise InvalidInput(f"a family's snapshot must hold one trial; this holds {len(self.trials)}.")
         return self.trials[0]
@@ -83,28 +100,32 @@ class ModelSnapshot:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The snapshot that `save` wrote."""
-        report = folder / "report.html"
+        """The snapshot that `save` wrote, without what was removed since."""
+        report, removed = folder / "report.html", folder / SWEPT
+        swept = json.loads(removed.read_text()) if removed.exists() else None
         metrics = json.loads((folder / "metrics_summary.json").read_text())
         return cls(
-            trials=_load_trials(folder),
+            trials=_load_trials(folder, whole=swept is None),
             leaderboard=pl.read_parquet(folder / "leaderboard.parquet"),
             slice_metrics=pl.read_parquet(folder / "slice_metrics.parquet"),
-            split_manifest=pl.read_parquet(folder / "split_manifest.parquet"),
+            split_manifest=SPLIT_MANIFEST.empty() if swept else pl.read_parquet(folder / "split_manifest.parquet"),
             config=json.loads((folder / "config_used.json").read_text()),
             data=json.loads((folder / "data_summary.json").read_text()),
             made_at=datetime.fromisoformat(metrics["made_at"]),
-            report=report.read_text() if report.exists() else None,
+            report=report.read_text() if report.exists() and not swept else None,
+            swept=swept,
         )
 
 
-def _load_trials(folder: Path) -> list[Trial]:
+def _load_trials(folder: Path, *, whole: bool) -> list[Trial]:
+    """The trials; of a folder that is not whole, those whose model is still there, without predictions."""
     stored: dict[str, dict[str, Any]] = json.loads((folder / "trials.json").read_text())
-    predictions = pl.concat([pl.read_parquet(folder / "predictions" / f"{part}.parquet") for part in SCORED])
-    pairs = pl.read_parquet(folder / "predictions" / "pairs.parquet")
-    gates = pl.read_parquet(folder / "predictions" / "modality_weights.parquet")
+    predictions = _predictions(folder, SCORED, whole)
+    pairs, gates = (_predictions(folder, [part], whole) for part in ("pairs", "modality_weights"))
     trials = []
     for name, figures in stored.items():
+        if not whole and not any(path.is_file() for path in (folder / "models" / name).rglob("*")):
+            continue
         curve = json.loads((folder / "curves" / f"{name}.json").read_text())
         weights = _of(gates, name)
         trials.append(
@@ -119,6 +140,12 @@ def _load_trials(folder: Path) -> list[Trial]:
             )
         )
     return trials
+
+
+def _predictions(folder: Path, parts: Sequence[str], whole: bool) -> pl.DataFrame:
+    if not whole:
+        return pl.DataFrame(schema={"model": pl.String})
+    return pl.concat([pl.read_parquet(folder / "predictions" / f"{part}.parquet") for part in parts])
 
 
 def _figures(each: Trial) -> dict[str, Any]:

@@ -21,6 +21,9 @@ PACKAGES = (
     *("torch", "transformers", "vidrank-assets"),
 )
 
+#: The source of captures that may not be kept for ever.
+_API = "youtube_api"
+
 
 def config_used(work: Task, trials: Sequence[Trial], *, data_versions: Mapping[str, str]) -> dict[str, Any]:
     """Everything that decides the numbers of some families on one cell; no secret is in it.
@@ -52,8 +55,10 @@ def config_used(work: Task, trials: Sequence[Trial], *, data_versions: Mapping[s
 
 
 def _here() -> dict[str, Any]:
+    # Which channels are one's own decides no number, and a channel can be forgotten where a run cannot be changed.
+    settings = {name: value for name, value in Settings().shown().items() if name != "own_channels"}
     packages = {name: found for name in PACKAGES if (found := _version(name))}
-    return {"settings": Settings().shown(), "git_sha": git_sha(), "packages": packages}
+    return {"settings": settings, "git_sha": git_sha(), "packages": packages}
 
 
 def merged_config(configs: Sequence[Mapping[str, Any]], *, ranking: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,10 +68,14 @@ def merged_config(configs: Sequence[Mapping[str, Any]], *, ranking: Mapping[str,
 
 
 def data_summary(work: Task, horizon_targets: pl.DataFrame) -> dict[str, Any]:
-    """Rows of each part, labels by kind, the share of missing values of each feature, and the targets, in log views."""
+    """Rows of each part, labels by kind, the share of missing values of each feature, and the targets, in log views.
+
+    `oldest_api_capture_at` is the oldest capture from the Data API among the first of each video; null without any.
+    """
     missing = horizon_targets.filter(horizon_label_type="missing")["horizon_missing_reason"]
     kinds = horizon_targets.filter(pl.col("horizon_label_type") != "missing")["horizon_label_type"]
     columns = work.parts["train"].columns
+    captures_of_api = horizon_targets.filter(source=_API)["first_captured_at"].drop_nulls().sort()
     return {
         "rows": {part: len(rows) for part, rows in work.parts.items()},
         "pairs": {part: work.pairs.filter(split=part).height for part in ("val", "test")},
@@ -74,6 +83,7 @@ def data_summary(work: Task, horizon_targets: pl.DataFrame) -> dict[str, Any]:
         "label_counts": {**_counted(kinds), "missing": _counted(missing)},
         "missing_share": {name: columns[name].null_count() / max(columns.height, 1) for name in columns.columns},
         "target": {part: _described(pl.Series(rows.targets)) for part, rows in work.parts.items()},
+        "oldest_api_capture_at": captures_of_api[0].isoformat() if len(captures_of_api) else None,
     }
 
 
