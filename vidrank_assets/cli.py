@@ -53,8 +53,19 @@ def _command(act: Callable[P, None]) -> Callable[P, None]:
 
 
 @_command
-def demo() -> None:
+def demo(
+    live_stand_in: Annotated[
+        bool, typer.Option("--live-stand-in", help="instead, capture three days from a stand-in for the Data API")
+    ] = False,
+) -> None:
     """Run the whole graph on the synthetic sample world: four horizons, the concat strategy."""
+    if live_stand_in:
+        from vidrank_assets.live_demo import capture_three_days
+
+        _console.print("[bold]vidrank[/bold] captures from a stand-in for the Data API: what it says is synthetic\n")
+        home = capture_three_days(_report)
+        _report(f"Look at them: DAGSTER_HOME={home} make ui")
+        return
     from vidrank_assets import recorded
     from vidrank_assets.runs import chosen_cells, opened_store, runner
 
@@ -88,6 +99,45 @@ def import_(
     rejected = archive.snapshots(archive.days()).rejected["reason"].value_counts(sort=True)
     reasons = ", ".join(f"{rows} {reason}" for reason, rows in rejected.iter_rows()) or "none"
     _console.print(f"{n_days} days captured. Rejected rows: {reasons}; each is in the asset rejected_captures.")
+
+
+@_command
+def capture(
+    watch_list: Annotated[
+        Path | None, typer.Option(help="YAML of channels, handles and queries; VIDRANK_WATCH_LIST when left out")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what it would cost")] = False,
+) -> None:
+    """Capture today from the YouTube Data API, or go on with a capture that was stopped."""
+    from vidrank_assets.runs import opened_store, runner
+
+    options = {"watch_list": str(watch_list.resolve())} if watch_list else {}
+    source = cast(Any, SOURCES.load("youtube_api"))(opened_store(), **options)
+    budget, ends_at = source.budget(), source.now + source.plan().duration
+    _print(
+        budget.with_columns(pl.format("{} %", (100 * pl.col("share_of_day")).round(1)).alias("share_of_day")), "Units"
+    )
+    _report(f"It would end at about {ends_at:%H:%M} UTC. Channels never captured may need more pages than planned.")
+    if dry_run:
+        return
+    with runner(_report) as runs:
+        runs.capture(source, options)
+        _report(runs.said_of("snapshots", source.days()[0]))
+
+
+@_command
+def doctor(yes: Annotated[bool, typer.Option("--yes", help="agree to what costs quota")] = False) -> None:
+    """Look at everything that a capture needs, and say what is missing and how to get it."""
+    from vidrank_assets.doctor import findings
+    from vidrank_assets.runs import opened_store
+    from vidrank_assets.settings import Settings
+
+    marks, n_faults = {True: "well", False: "FAULT", None: "-"}, 0
+    for about, well, said in findings(opened_store(), Settings(), ask=lambda what: yes or typer.confirm(what)):
+        _report(f"{marks[well]:<6} {about:<22} {said}")
+        n_faults += well is False
+    if n_faults:
+        raise typer.Exit(1)
 
 
 @_command

@@ -15,6 +15,7 @@ from uuid import uuid4
 import dagster as dg
 import psutil
 
+from vidrank_assets.assets.io_managers import latest_metadata
 from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.capture.base import Source
@@ -82,6 +83,12 @@ class Runner:
         """Fuse one strategy, or take the fused vectors that another system wrote."""
         config = {"foreign_manifest": str(foreign_manifest.resolve())} if foreign_manifest else {}
         self._run("fuse", strategy, partition_key=strategy, ops={"fused_embeddings": {"config": config}})
+
+    def said_of(self, asset: str, day: date) -> str:
+        """What the latest materialization of a day says of itself, on one line."""
+        latest = latest_metadata(self.instance, dg.AssetKey(asset), [day.isoformat()])[day.isoformat()]
+        figures = {name: value for name, value in latest.items() if isinstance(value, str | int) and "/" not in name}
+        return f"{day}: " + ", ".join(f"{name} {value}" for name, value in figures.items() if name != "sha256")
 
     def _run(
         self,

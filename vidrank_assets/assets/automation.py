@@ -1,6 +1,7 @@
 """What happens without anybody asking: the schedules, what follows a capture or a training, and what a failure says."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -9,11 +10,43 @@ from vidrank_assets.assets.partitions import by_strategy_and_horizon
 from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.horizons import HORIZONS
+from vidrank_assets.settings import Settings
+from vidrank_assets.tables import SNAPSHOTS
 
-#: The one switch: turn it on, and each day is captured once, and what depends on captures is refreshed after it.
-daily_capture = dg.build_schedule_from_partitioned_job(
-    capture_day, name="daily_capture", hour_of_day=5, description="Captures the day at 05:00 UTC."
+
+def _hours(settings: Settings) -> list[int]:
+    """The hours of the day, UTC, at which captures begin: the first is set, the others are evenly spaced from it."""
+    n = settings.captures_per_day
+    return sorted((settings.capture_hour + round(i * 24 / n)) % 24 for i in range(n))
+
+
+#: The one switch: turn it on, and each day is captured, and what depends on captures is refreshed after it.
+@dg.schedule(
+    job=capture_day,
+    cron_schedule=f"0 {','.join(map(str, _hours(Settings())))} * * *",
+    description="Captures the day at the hours that are set, in UTC.",
 )
+def daily_capture(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The day on which it runs, once a slot."""
+    at = context.scheduled_execution_time.astimezone(UTC)
+    return dg.RunRequest(run_key=f"{at:%Y-%m-%dT%H}", partition_key=f"{at:%Y-%m-%d}")
+
+
+@dg.sensor(job=capture_day, default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=300)
+def resume_after_reset(context: dg.SensorEvaluationContext) -> dg.RunRequest | None:
+    """Goes on with a capture that waits for its quota, when that was reset."""
+    latest = context.instance.get_latest_materialization_event(dg.AssetKey(SNAPSHOTS.name))
+    if latest is None or latest.asset_materialization is None:
+        return None
+    day = latest.asset_materialization.partition
+    told = {name: value.value for name, value in latest.asset_materialization.metadata.items()}
+    now = datetime.now(UTC)
+    resumes_at = told.get("resumes_at")
+    if told.get("state") != "waiting_for_quota" or day != f"{now:%Y-%m-%d}" or not isinstance(resumes_at, str):
+        return None
+    if now < datetime.fromisoformat(resumes_at):
+        return None
+    return dg.RunRequest(run_key=f"{day}-{resumes_at}", partition_key=day)
 
 
 @dg.run_status_sensor(
@@ -24,8 +57,8 @@ daily_capture = dg.build_schedule_from_partitioned_job(
     minimum_interval_seconds=30,
 )
 def refresh_after_capture(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest]:
-    """Brings labels, features, splits and fused vectors up to date when a scheduled capture has succeeded."""
-    if "dagster/schedule_name" not in context.dagster_run.tags:
+    """Brings labels, features, splits and fused vectors up to date when a capture that nobody launched succeeded."""
+    if not {"dagster/schedule_name", "dagster/sensor_name"} & set(context.dagster_run.tags):
         return
     run_id = context.dagster_run.run_id
     for horizon in HORIZONS:
@@ -82,4 +115,4 @@ def _reason(event: dg.DagsterEvent) -> str:
 
 
 SCHEDULES = (daily_capture, weekly_training)
-SENSORS = (refresh_after_capture, compare_after_training, failed_runs)
+SENSORS = (refresh_after_capture, resume_after_reset, compare_after_training, failed_runs)

@@ -77,6 +77,26 @@ class YouTubeApi:
         )
         return youtube_plan.planned(extent, counters_by=self._reader(slot).counters_by)
 
+    def budget(self) -> pl.DataFrame:
+        """What a capture would cost now, a row a bucket.
+
+        Columns: bucket; units planned, asked for today and left; share_of_day, which the plan takes of what may be
+        used; fits, whether that much is left.
+        """
+        now, units = self.now, self.plan().units(self.ledger)
+        rows = [
+            (
+                bucket,
+                units.get(bucket, 0),
+                self.ledger.spent(bucket, at=now),
+                self.ledger.left(bucket, at=now),
+                units.get(bucket, 0) / max(1, self.ledger.usable(bucket)),
+                units.get(bucket, 0) <= self.ledger.left(bucket, at=now),
+            )
+            for bucket in self._settings.quota
+        ]
+        return pl.DataFrame(rows, schema=["bucket", "planned", "today", "left", "share_of_day", "fits"], orient="row")
+
     def snapshots(self, days: Sequence[date]) -> Captures:
         """Counters and metadata of the watched videos, now.
 

@@ -65,6 +65,12 @@ class YouTubeClient:
                 self._pages.keep(request, self._asked(request))
         return self._pages.read(request)
 
+    def assert_accepted(self) -> None:
+        """Ask for one channel and keep nothing: costs a unit. Raises what `ask` raises."""
+        request = Request("channels.list", {"part": "id", "id": ("UC_x5XG1OV2P6uZZ5FSM9Ttw",)})
+        with self._unanswered(request):
+            self._asked(request)
+
     def __contains__(self, request: Request) -> bool:
         """Whether the answer is kept already."""
         return request in self._pages
