@@ -36,3 +36,11 @@ def test_what_is_no_picture_is_left_out_and_named_in_the_log(tmp_path, caplog):
 def test_a_picture_that_is_too_large_or_of_another_format_is_left_out(tmp_path, size, form):
     Image.new("1", size).save(tmp_path / "a.jpg", format=form)
     assert pictures(videos("a"), tmp_path, "{video_id}.jpg").is_empty()
+
+
+def test_a_picture_that_was_cut_off_is_left_out(tmp_path, caplog):
+    Image.effect_noise((64, 36), 80).save(tmp_path / "a.jpg")
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    assert pictures(videos("a"), tmp_path, "{video_id}.jpg").is_empty()
+    assert "a.jpg is left out: truncated" in caplog.text
