@@ -14,6 +14,7 @@ from vidrank_assets.assets import (
     models,
     selection,
     tabular,
+    versions,
 )
 from vidrank_assets.assets.io_managers import Artifacts, Tables
 from vidrank_assets.assets.resources import store_resource
@@ -26,7 +27,7 @@ def definitions() -> dg.Definitions:
     store = store_resource(Settings())
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [capture, media, dataset, features, tabular, models, selection, ablation, comparison]
+            [capture, media, versions, dataset, features, tabular, models, selection, ablation, comparison]
         ),
         jobs=jobs.JOBS,
         schedules=automation.SCHEDULES,

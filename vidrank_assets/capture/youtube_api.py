@@ -73,6 +73,7 @@ class YouTubeApi:
             unresolved_handles=n_unresolved,
             queries=len(self._watch_list.queries),
             videos_due=catalogue.filter(self._due(slot, begun_at)).height,
+            videos_expected=_uploads_a_day(catalogue, begun_at),
             videos_described=len(metadata) + share,
         )
         return youtube_plan.planned(extent, counters_by=self._reader(slot).counters_by)
@@ -211,6 +212,11 @@ class YouTubeApi:
                 f"the Data API only knows the present, and today is {today} in UTC; captures of {other[0]} were asked "
                 "for. Past days come from archives (vidrank import) and from the sample."
             )
+
+
+def _uploads_a_day(catalogue: pl.DataFrame, at: datetime) -> int:
+    """Of the watched channels, over the last week."""
+    return -(-catalogue.filter(pl.lit(at) - pl.col("published_at") <= timedelta(days=7)).height // 7)
 
 
 def _channel_rows(channels: Iterable[Channel]) -> pl.DataFrame:

@@ -97,7 +97,9 @@ class YouTubeClient:
                 "Cloud console, under APIs & Services, Credentials, and export it."
             )
         resource, method = request.method.split(".")
-        call = getattr(getattr(self._built(), resource)(), method)(**request.params)
+        # The client takes only a list for several values.
+        params = {name: list(told) if isinstance(told, tuple) else told for name, told in request.params.items()}
+        call = getattr(getattr(self._built(), resource)(), method)(**params)
         self._ledger.spend(request.method, at=self._clock())
         try:
             response, body = call.execute()
