@@ -215,7 +215,8 @@ def _without_picture(status: int) -> str:
         return "not_found"
     if status >= HTTPStatus.BAD_REQUEST:
         return "refused"
-    return "redirected" if status >= HTTPStatus.MULTIPLE_CHOICES else "unexpected"
+    is_elsewhere = status >= HTTPStatus.MULTIPLE_CHOICES and status != HTTPStatus.NOT_MODIFIED
+    return "redirected" if is_elsewhere else "unexpected"
 
 
 def _content(response: urllib3.BaseHTTPResponse, until: float) -> bytes | None:
