@@ -176,8 +176,8 @@ class _Host:
             try:
                 return _read(wanted, response, jitter, until=monotonic() + self._slowest_sec)
             finally:
-                if not response.closed:
-                    response.close()  # the rest of it is not read, so the connection is of no more use
+                # With nothing left to read the connection serves the next picture; else the rest is not read at all.
+                response.drain_conn() if response.length_remaining == 0 else response.close()
                 response.release_conn()
         except _Unanswered:
             raise

@@ -498,6 +498,12 @@ def test_a_host_has_as_many_connections_as_it_may_and_no_more(host, sockets):
     assert sum(event == "socket.connect" for event, _ in sockets) == 4
 
 
+def test_one_connection_serves_pictures_and_what_is_unchanged(host, sockets):
+    host.answers = {f"/{i}": always(304, b"") for i in range(0, 40, 2)}
+    assert set(reasons(host.fetched(*map(str, range(40)), etag='"1"'))) == {None}
+    assert [event for event, _ in sockets].count("socket.connect") == 1
+
+
 def test_pictures_are_fetched_a_little_ahead_and_no_more_once_nobody_wants_them(host):
     answers = fetched(host.wanted(*map(str, range(200))), origins=[host.origin], connections=2)
     assert host.asked == []
