@@ -68,8 +68,8 @@ def _info(reason: str, **metadata: str) -> dict[str, Any]:
     return {"@type": "type.googleapis.com/google.rpc.ErrorInfo", **told}
 
 
-def _denied(reason: str) -> dict[str, Any]:
-    return {"status": "PERMISSION_DENIED", "details": [_info(reason, consumer=f"projects/{_PROJECT}")]}
+def _denied(reason: str, *before: dict[str, Any]) -> dict[str, Any]:
+    return {"status": "PERMISSION_DENIED", "details": [*before, _info(reason, consumer=f"projects/{_PROJECT}")]}
 
 
 def _limited(limit: str, per: str, metric: str = "Queries") -> dict[str, Any]:
@@ -100,6 +100,8 @@ _UNUSED = (
     f"{_CONSOLE} then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our "
     "systems and retry."
 )
+_LINK = {"description": "Google developers console API activation", "url": _CONSOLE}
+_HELP = {"@type": "type.googleapis.com/google.rpc.Help", "links": [_LINK]}
 _BAD_KEY = "API key not valid. Please pass a valid API key."
 _OLD_KEY = "API key expired. Please renew the API key."
 _BLOCKED = "Requests from referer <empty> are blocked."
@@ -134,7 +136,14 @@ ERRORS: Mapping[str, tuple[dict[str, Any], ...]] = {
     "key_missing": (error(403, _NO_KEY, "forbidden", status="PERMISSION_DENIED"),),
     "key_restricted": (error(403, _BLOCKED, "forbidden", **_denied("API_KEY_HTTP_REFERRER_BLOCKED")),),
     "access_not_configured": (
-        error(403, _UNUSED, "accessNotConfigured", **_denied("SERVICE_DISABLED"), domain="usageLimits"),
+        error(
+            403,
+            _UNUSED,
+            "accessNotConfigured",
+            **_denied("SERVICE_DISABLED", _HELP),
+            domain="usageLimits",
+            extendedHelp="https://console.developers.google.com",
+        ),
     ),
     "forbidden": (error(403, _FORBIDDEN, "forbidden", domain="youtube.common"),),
     "permission_denied": (
@@ -245,7 +254,7 @@ def _bomb(_call: Call, reply: Reply, *, side: int = 20_000) -> Reply:
 @lru_cache
 def white_png(side: int) -> bytes:
     """A square picture of one bit a pixel, in few bytes."""
-    packer = zlib.compressobj(9)
+    packer = zlib.compressobj()
     row = b"\0" + b"\xff" * (-(-side // 8))
     pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
