@@ -20,7 +20,7 @@ PAGE_REASONS = ("malformed_page", "invalid_page_token")
 
 #: What an uploads playlist shows in place of a video that is not public any more.
 _PLACEHOLDERS = ("Deleted video", "Private video")
-_RAW = 2_000
+_RAW, _ID = 2_000, 64
 
 
 class Rejected(NamedTuple):
@@ -199,7 +199,7 @@ def _refused(constant: str) -> None:
 def _item(written: object, shape: type[_Shape], kept: dict[str, _Shape]) -> _Shape | Rejected:
     """One item as it is, or why it is set aside."""
     if not isinstance(written, dict):
-        return Rejected("not_an_object", shown(_json(written)), None, storable(_json(written))[:_RAW])
+        return _rejected("not_an_object", written, written, None)
     item_id = _id(written, shape)
     if item_id in kept:
         return _rejected("repeated", item_id, written, item_id)
@@ -218,9 +218,9 @@ def _item(written: object, shape: type[_Shape], kept: dict[str, _Shape]) -> _Sha
     return _rejected(reason, None if absent else first["input"], written, item_id)
 
 
-def _rejected(reason: str, value: object, written: dict[str, Any], item_id: str | None) -> Rejected:
+def _rejected(reason: str, value: object, written: object, item_id: str | None) -> Rejected:
     told = None if value is None else shown(value if isinstance(value, str) else _json(value))
-    return Rejected(reason, told, item_id and shown(item_id), storable(_json(written))[:_RAW])
+    return Rejected(reason, told, item_id and storable(item_id[:_ID]), storable(_json(written))[:_RAW])
 
 
 def _json(value: object) -> str:

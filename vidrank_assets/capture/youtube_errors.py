@@ -29,7 +29,7 @@ _SAID = (
 )
 _SERVER_FAULTS = ("backendError", "internalError", "SERVICE_UNAVAILABLE")
 
-_KEYS = re.compile(r"AIza[\w-]*|((?:api[_-]?|\b)key['\"]?\s*[:=]\s*['\"]?)[^\s'\"&,;<>]+", re.I)
+_KEYS = re.compile(r"AIza[\w-]{16,}|((?:api[_-]?|\b)key['\"]?\s*[:=]\s*['\"]?)[^\s'\"&,;<>]+", re.I)
 _TAG = re.compile(r"<[^<>]*>")
 _WORD = re.compile(r"[A-Za-z_]{3,40}")
 _REDIRECTS, _BAD_REQUEST, _FORBIDDEN, _TIMEOUT, _TOO_MANY, _SERVER = 300, 400, 403, 408, 429, 500

@@ -110,7 +110,7 @@ def _thumbnail(value: object) -> str | None:
     return None
 
 
-def _tags(value: list[str] | None) -> tuple[str, ...] | None:
+def _tags(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """The tags without blanks around them and without empty ones; null when there is none."""
     return tuple(tag for tag in map(str.strip, value or ()) if tag) or None
 
@@ -137,4 +137,4 @@ Count = Annotated[int | None, BeforeValidator(_count)]
 Subscribers = Annotated[int | None, BeforeValidator(_subscribers)]
 Seconds = Annotated[int | None, BeforeValidator(_seconds)]
 ThumbnailUrl = Annotated[str | None, BeforeValidator(_thumbnail)]
-Tags = Annotated[list[Text] | None, AfterValidator(_tags)]
+Tags = Annotated[tuple[Text, ...] | None, AfterValidator(_tags)]
