@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vidrank_assets.assets.checks import LABEL_COVERAGE, conforming, label_coverage, schema_check
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import API, OWNER, preview, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_horizon
 from vidrank_assets.capture.inclusion import PRESETS
 from vidrank_assets.dataset import targets
@@ -51,7 +51,7 @@ def horizon_targets(
     coverage = targets.label_coverage(table)
     yield dg.MaterializeResult(
         value=table,
-        metadata={**coverage, "preview": table_metadata(table)},
+        metadata={**coverage, **preview(table)},
         check_results=[conforms, label_coverage(coverage)],
     )
 
@@ -104,7 +104,7 @@ def split_manifest(
             **{f"{split}_videos": count for split, count in sizes.iter_rows()},
             "labelled_videos": videos.height,
             "by_reason": table_metadata(reasons),
-            "preview": table_metadata(table),
+            **preview(table, of_api=API in horizon_targets["source"]),
         },
         check_results=[conforms],
     )

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from vidrank_assets.assets.compute import PLACEMENTS
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, by_strategy
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.catalog import ENCODERS, Entry
@@ -24,6 +24,7 @@ from vidrank_assets.features.fusion.base import POOL_WIDTH, Modality, load_fusio
 from vidrank_assets.settings import Settings
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import EMBEDDING_MANIFEST, FUSED_MANIFEST
+from vidrank_assets.upkeep.live_source import holds_api_data
 
 #: The table each modality's items come from.
 _SOURCES: Mapping[ModalityName, str] = {
@@ -92,7 +93,7 @@ def embed(
         "embedded": n_embedded,
         "already_embedded": n_done,
         "unreadable": n_seen - n_embedded,
-        "unreadable_by_reason": table_metadata(reasons),
+        "unreadable_by_reason": table_metadata(reasons.drop("first_videos") if holds_api_data(store) else reasons),
         "dim": encoder.dim,
         "revision": encoder.revision,
     }
@@ -158,7 +159,8 @@ def fused_embeddings(
     for warning in told.pop("warnings", []):
         context.log.warning(warning)
     present = {f"{name}_present": int(rows[f"{name}_present"].fill_null(0).sum()) for name in _SOURCES}
-    return dg.MaterializeResult(value=rows, metadata={**told, **present, "preview": table_metadata(rows)})
+    shown = preview(rows, of_api=holds_api_data(store.open()))
+    return dg.MaterializeResult(value=rows, metadata={**told, **present, **shown})
 
 
 def _fused(store: Storage, strategy: str, *, width: int) -> tuple[pl.DataFrame, dict[str, Any]]:

@@ -166,20 +166,34 @@ def _keys(context: dg.InputContext) -> dict[str, str]:
 def latest_metadata(
     instance: dg.DagsterInstance, asset_key: dg.AssetKey, partitions: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """The metadata of the latest materialization of each partition that has one."""
+    """The metadata of the latest materialization of each partition that has one, as observed since.
+
+    An upkeep that rewrites what is stored observes it: a materialization would say that the asset is fresh.
+    """
     named = [partition for partition in partitions if partition != _UNPARTITIONED]
     of_these = dg.AssetRecordsFilter(asset_key=asset_key, asset_partitions=named or None)
-    latest: dict[str, dict[str, Any]] = {}
+    made = _newest(instance.fetch_materializations, of_these, n=len(partitions))
+    seen = _newest(instance.fetch_observations, of_these, n=len(partitions)) if made else {}
+    return {
+        partition: metadata | (seen[partition][1] if seen.get(partition, (0, {}))[0] > at else {})
+        for partition, (at, metadata) in made.items()
+    }
+
+
+def _newest(fetch: Any, of_these: dg.AssetRecordsFilter, *, n: int) -> dict[str, tuple[int, dict[str, Any]]]:
+    """The newest event of each partition: its place in the event log, and its metadata."""
+    newest: dict[str, tuple[int, dict[str, Any]]] = {}
     cursor = None
-    while len(latest) < len(partitions):
-        page = instance.fetch_materializations(of_these, limit=max(100, len(partitions)), cursor=cursor)
+    while len(newest) < n:
+        page = fetch(of_these, limit=max(100, n), cursor=cursor)
         for record in page.records:
-            metadata = record.asset_materialization.metadata if record.asset_materialization else {}
-            latest.setdefault(record.partition_key or _UNPARTITIONED, {k: v.value for k, v in metadata.items()})
+            event = record.asset_materialization or record.event_log_entry.asset_observation
+            metadata = {name: value.value for name, value in event.metadata.items()} if event else {}
+            newest.setdefault(record.partition_key or _UNPARTITIONED, (record.storage_id, metadata))
         if not page.has_more:
             break
         cursor = page.cursor
-    return latest
+    return newest
 
 
 def recorded_sha256(instance: dg.DagsterInstance, asset_key: dg.AssetKey, partition: str) -> str:

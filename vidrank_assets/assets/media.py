@@ -10,13 +10,14 @@ import polars as pl
 
 from vidrank_assets.assets.checks import conforming, schema_check
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture import media_files as owned
 from vidrank_assets.settings import Settings
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import MEDIA_FILES
+from vidrank_assets.upkeep.live_source import holds_api_data
 
 _DAY = pl.col("captured_at").dt.date()
 
@@ -42,13 +43,14 @@ def media_files(
     when it is made again. A video without a file has no row, and is absent in sound and film.
     """
     days, folder = sorted(context.partition_keys), Settings().media
+    of_api = holds_api_data(store.open())
     rows = _of_days(store.open(), snapshots, days, Path(folder)) if folder else MEDIA_FILES.empty()
     checked, conforms = conforming(MEDIA_FILES, rows)
     tables = {each: checked.filter(date.fromisoformat(each) == _DAY) for each in days}
     for each, of_day in tables.items():
         told = {"files": of_day.height, "size_bytes_of_files": int(of_day["size_bytes"].sum())}
         why = {} if folder else {"why_empty": "VIDRANK_MEDIA is not set"}
-        context.add_asset_metadata({**told, **why, "preview": table_metadata(of_day, rows=3)}, partition_key=each)
+        context.add_asset_metadata({**told, **why, **preview(of_day, rows=3, of_api=of_api)}, partition_key=each)
     yield dg.MaterializeResult(value=tables, check_results=[conforms])
 
 

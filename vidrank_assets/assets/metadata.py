@@ -9,6 +9,9 @@ import polars as pl
 from vidrank_assets.schema import Column, Table
 
 OWNER = "team:vidrank"
+#: What rows of the Data API say in their column `source`.
+API = "youtube_api"
+_NOT_LOGGED = "YouTube's terms limit how long it is kept, and nothing is ever removed from this log. Read the table."
 
 
 def schema_metadata(table: Table) -> dict[str, Any]:
@@ -34,6 +37,19 @@ def table_metadata(frame: pl.DataFrame, *, rows: int = 10) -> dg.TableMetadataVa
         records=[dg.TableRecord(row) for row in shown.iter_rows(named=True)],
         schema=dg.TableSchema(columns=[dg.TableColumn(name, str(dtype)) for name, dtype in frame.schema.items()]),
     )
+
+
+def preview(frame: pl.DataFrame, *, rows: int = 10, of_api: bool | None = None) -> dict[str, Any]:
+    """The first rows as `preview`; where captures of the Data API are concerned, why there are none of them.
+
+    The event log is a copy that nobody can remove rows from, and YouTube's terms let API data be kept for 30 days.
+    of_api: whether the rows are, or are made of, API data; None where their column `source` says it row by row.
+    """
+    shown = frame.filter(pl.col("source") != API) if of_api is None else frame.clear() if of_api else frame
+    told: dict[str, Any] = {"preview": table_metadata(shown, rows=rows)}
+    if shown.height < frame.height:
+        told["preview_left_out"] = f"{frame.height - shown.height} rows are, or are made of, API data: {_NOT_LOGGED}"
+    return told
 
 
 def picture_metadata(png: bytes) -> dg.MarkdownMetadataValue:

@@ -26,6 +26,8 @@ from vidrank_assets.selection.report.page import report_page
 from vidrank_assets.selection.run_record import merged_config
 from vidrank_assets.settings import RankMetric, Settings
 
+#: The charts that draw every video as a dot.
+_OF_SINGLE_VIDEOS = ("predicted_against_actual", "residuals")
 _MODELS = {family: dg.AssetKey(["models", family]) for family in SUITE}
 
 
@@ -92,9 +94,12 @@ def ranked_families(
     table = ranked(trials, [each.name for each in trials], run_id=run_id, ranking=ranking)
     slices = slice_metrics(trials, run_id=run_id)
     snapshot = _snapshot(families, trials, table, slices, config=settings)
+    drawn = charts_png(trials, table, slices, data=snapshot.data)
+    of_api = snapshot.data.get("oldest_api_capture_at") is not None
     pictures = {
         name: picture_metadata(picture)
-        for name, picture in charts_png(trials, table, slices, data=snapshot.data).items()
+        for name, picture in drawn.items()
+        if not (of_api and name in _OF_SINGLE_VIDEOS)  # the event log can't be swept; the report can
     }
     best = table.row(0, named=True)
     yield dg.MaterializeResult(

@@ -9,7 +9,7 @@ from pydantic import Field
 from vidrank_assets.assets.checks import NO_LEAKAGE, conforming, schema_check
 from vidrank_assets.assets.dataset import EVERY_DAY, EVERY_DAY_IF_ANY
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import API, OWNER, preview, schema_metadata
 from vidrank_assets.assets.partitions import by_horizon
 from vidrank_assets.dataset.pairs import pair_moments, training_pairs
 from vidrank_assets.dataset.snapshots import first_captures
@@ -45,7 +45,7 @@ def metadata_features(
         metadata={
             "features": len(columns),
             "with_channel_history": table.filter(pl.col("channel_target_count") > 0).height,
-            "preview": table_metadata(table),
+            **preview(table, of_api=API in horizon_targets["source"]),
         },
         check_results=[conforms, dg.AssetCheckResult(check_name=NO_LEAKAGE.name, passed=True)],
     )
@@ -96,7 +96,7 @@ def paired_features(
             **{f"{part}_pairs": sizes.get(part, 0) for part in ("train", "val", "test")},
             "channels": pairs["channel_id"].n_unique(),
             "median_days_apart": pairs.select(pl.col("days_apart").median()).item(),
-            "preview": table_metadata(table),
+            **preview(table, of_api=API in horizon_targets["source"]),
         },
         check_results=[conforms],
     )

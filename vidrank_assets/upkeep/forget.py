@@ -31,6 +31,7 @@ def forget(store: Storage, channel_id: str, *, now: datetime, replaced: Replaced
     changes = Changes(store, replaced)
     changes.finish_earlier()
     gone = _Forgotten.of(store, channel_id)
+    live_source.remove_old_files(changes, now=now)
     live_source.remove_pages(changes, gone.mentioned_in)
     for folder, sums in run_folders.folders(store):
         run_folders.remove_unlisted(changes, folder, sums)
@@ -106,7 +107,9 @@ class _Forgotten:
         return self.videos | {self.channel_id}
 
     def _is_in(self, content: bytes) -> bool:
-        written = (self.channel_id.encode(), json.dumps(self.channel_id).strip('"').encode())
+        # As text, as JSON escapes it, and as NumPy stores it.
+        escaped = json.dumps(self.channel_id).strip('"')
+        written = (self.channel_id.encode(), escaped.encode(), self.channel_id.encode("utf-32-le"))
         if any(each in content for each in written):
             return True
         return not {each.encode() for each in self.videos}.isdisjoint(_ID.findall(content))

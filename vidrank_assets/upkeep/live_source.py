@@ -18,7 +18,7 @@ CATALOGUES, CHECKS = f"{FOLDER}/video_catalogue", f"{FOLDER}/thumbnail_checks"
 PAGES, QUOTA, HANDLES, SLOTS = (f"{FOLDER}/{name}" for name in ("pages", "quota", "handles", "slots"))
 
 #: A slot's answers are of use while it may be continued; marks, while their Pacific day lasts; files, the newest two.
-_PAGE_DAYS, _QUOTA_DAYS, _SLOT_DAYS, _KEPT_FILES = 2, 3, DAYS, 2
+_PAGE_DAYS, _QUOTA_DAYS, _SLOT_DAYS, _KEPT_FILES = 2, 3, DAYS - 1, 2
 #: `slot=2026-01-05T2` and `day=2026-01-05` within a key: the day, and the number of the slot.
 _WHEN = re.compile(r"(?:slot|day)=(\d{4}-\d\d-\d\d)(?:T(\d+))?")
 
@@ -27,6 +27,11 @@ def remembered(store: Storage, folder: str, table: Table) -> pl.DataFrame:
     """The newest of the files that a capture left there; empty when it left none."""
     keys = newest_first(store, folder)
     return store.read_table(keys[0]) if keys else table.empty()
+
+
+def holds_api_data(store: Storage) -> bool:
+    """Whether the live source has ever captured into the store: it never leaves without a catalogue."""
+    return bool(store.keys(CATALOGUES))
 
 
 def newest_first(store: Storage, folder: str) -> list[str]:
@@ -39,7 +44,7 @@ def remove_old_files(changes: Changes, *, now: datetime) -> None:
     store, today = changes.store, now.date()
     for folder, days in ((PAGES, _PAGE_DAYS), (QUOTA, _QUOTA_DAYS), (SLOTS, _SLOT_DAYS), (HANDLES, _SLOT_DAYS)):
         before = today - timedelta(days=days)
-        changes.remove(folder, [key for key in store.keys(folder) if _day(key) <= before])
+        changes.remove(folder, [key for key in store.keys(folder) if _day(key) < before])
     for folder in (CATALOGUES, CHECKS, HANDLES):
         changes.remove(folder, newest_first(store, folder)[_KEPT_FILES:])
 
@@ -47,9 +52,9 @@ def remove_old_files(changes: Changes, *, now: datetime) -> None:
 def rewrite_remembered(
     changes: Changes, catalogue: Callable[[pl.DataFrame], Outcome], checks: Callable[[pl.DataFrame], Outcome]
 ) -> None:
-    """Apply a rule to each file of the catalogue, and one to each of the checks; the newest file last."""
+    """Apply a rule to the newest files of the catalogue, and one to those of the checks; the newest file last."""
     for folder, table, rule in ((CATALOGUES, VIDEO_CATALOGUE, catalogue), (CHECKS, THUMBNAIL_CHECKS, checks)):
-        for key in reversed(newest_first(changes.store, folder)):
+        for key in reversed(newest_first(changes.store, folder)[:_KEPT_FILES]):
             changes.unrecorded(folder, key, rule(changes.store.read_table(key).select(table.schema.names())))
 
 

@@ -63,3 +63,8 @@ def remove_unlisted(changes: Changes, folder: str, sums: dict[str, str]) -> None
     if SWEPT in sums:
         keys = changes.store.keys(folder)
         changes.remove(PLACE, [key for key in keys if key.removeprefix(f"{folder}/") not in {*sums, _CHECKSUMS}])
+
+
+def is_whole(sums: dict[str, str]) -> bool:
+    """Whether nothing was removed from a folder."""
+    return SWEPT not in sums

@@ -54,7 +54,7 @@ def _sweep(changes: Changes, limits: Limits, now: datetime) -> None:
 
 def holds_api_data(store: Storage) -> bool:
     """Whether anything in the store is, or was, of the Data API."""
-    if live_source.newest_first(store, live_source.CATALOGUES):
+    if live_source.holds_api_data(store):
         return True
     sourced = [TABLES[name] for name in (*places.CAPTURED, "horizon_targets")]
     return any(API in rows["source"] for table in sourced for rows in places.columns_of(store, table, ["source"]))
