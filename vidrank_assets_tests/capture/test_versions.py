@@ -3,7 +3,7 @@ from hashlib import sha256
 from itertools import pairwise
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidrank_assets.capture.versions import latest_versions, new_versions
@@ -116,6 +116,7 @@ SEEN = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(CAPTURED, SEEN)
 def test_day_after_day_gives_what_all_days_at_once_give(captured, seen):
     kept = NOTHING_KNOWN
@@ -126,6 +127,7 @@ def test_day_after_day_gives_what_all_days_at_once_give(captured, seen):
     assert kept.sort(VIDEO_VERSIONS.key).equals(at_once)
 
 
+@settings(max_examples=50)
 @given(CAPTURED, SEEN)
 def test_the_versions_of_a_part_are_numbered_from_1_and_each_differs_from_the_one_before(captured, seen):
     found = VIDEO_VERSIONS.checked(new_versions(titles(*captured), pictures(*seen), NOTHING_KNOWN))
