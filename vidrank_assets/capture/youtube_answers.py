@@ -211,8 +211,9 @@ def _item(written: object, shape: type[_Shape], kept: dict[str, _Shape]) -> _Sha
         return shape.model_validate(written)
     except ValidationError as broken:
         first = broken.errors(include_url=False, include_context=False)[0]
-    absent = first["type"] == "missing" or first["input"] is None
-    reason = f"{'missing' if absent else 'invalid'}_{first['loc'][0]}"
+    field, *within = first["loc"]
+    absent = first["type"] == "missing" or (first["input"] is None and not within)
+    reason = f"{'missing' if absent else 'invalid'}_{field}"
     if reason == "missing_published_at" and _found(written, ("snippet", "title")) in _PLACEHOLDERS:
         reason = "not_available"
     return _rejected(reason, None if absent else first["input"], written, item_id)

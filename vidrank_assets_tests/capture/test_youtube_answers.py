@@ -195,6 +195,7 @@ def test_an_absent_counter_is_null_and_zero_is_zero(method, field):
         ("videos", "snippet", ..., "missing_published_at", None),
         ("videos", "snippet.title", {"en": "x"}, "invalid_title", '{"en": "x"}'),
         ("videos", "snippet.tags", ["a", 5], "invalid_tags", "5"),
+        ("videos", "snippet.tags", [None], "invalid_tags", None),
         ("videos", "snippet.publishedAt", "2004-01-01T00:00:00Z", "invalid_published_at", "2004-01-01T00:00:00Z"),
         ("videos", "snippet.channelId", "UC1", "invalid_channel_id", "UC1"),
         ("videos", "contentDetails.duration", "long", "invalid_duration_sec", "long"),
