@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from vidrank_assets.capture.remembered import VIDEO_CATALOGUE
+from vidrank_assets.capture.youtube_answers import FoundItem
 from vidrank_assets.capture.youtube_slot import Counted, Described, Found
 from vidrank_assets.tables import SNAPSHOTS
 
@@ -26,6 +27,8 @@ def with_found(catalogue: pl.DataFrame, found: Iterable[Found]) -> pl.DataFrame:
             "described_at": each.seen_at,
             "source": _SOURCE,
             **{name: getattr(each.item, name) for name in _SHOWN},
+            # A search shows only the head of a description.
+            **({"description": None} if isinstance(each.item, FoundItem) else {}),
         }
         for each in found
     ).unique("video_id", keep="first", maintain_order=True)

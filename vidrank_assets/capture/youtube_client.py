@@ -147,6 +147,7 @@ class YouTubeClient:
                 requestBuilder=_with_key(self._key),
                 client_options={"api_endpoint": self._endpoint},
                 static_discovery=True,
+                cache_discovery=False,
             )
         return self._methods
 
