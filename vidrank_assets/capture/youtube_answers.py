@@ -12,7 +12,7 @@ from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, Vali
 from pydantic.alias_generators import to_snake
 
 from vidrank_assets.capture import youtube_fields as fields
-from vidrank_assets.capture.youtube_errors import shown
+from vidrank_assets.capture.youtube_errors import shown, without_keys
 from vidrank_assets.capture.youtube_fields import storable
 
 #: Reasons that set aside a page, or all that would follow it; every other reason is about one item.
@@ -162,8 +162,8 @@ def _page(body: bytes, shape: type[_Shape]) -> Page[_Shape]:
     try:
         answer = _answer(body)
     except (ValueError, RecursionError):
-        head = body[:_RAW].decode("utf-8", "replace")
-        return Page((), None, (Rejected("malformed_page", shown(head), None, storable(head)),))
+        head = storable(without_keys(body[:_RAW].decode("utf-8", "replace")))
+        return Page((), None, (Rejected("malformed_page", shown(head), None, head),))
     kept: dict[str, _Shape] = {}
     rejected = []
     for written in answer.get("items", ()):
@@ -171,7 +171,7 @@ def _page(body: bytes, shape: type[_Shape]) -> Page[_Shape]:
         if isinstance(item, Rejected):
             rejected.append(item)
         else:
-            kept[_id(written, shape) or ""] = item
+            kept[str(_id(written, shape))] = item
     token = answer.get("nextPageToken") or None
     if not (token is None or (isinstance(token, str) and token.isascii() and token.isprintable())):
         rejected.append(Rejected("invalid_page_token", shown(_json(token)), None, ""))
@@ -246,7 +246,7 @@ def _places(shape: type[_Item]) -> tuple[tuple[tuple[str, ...], ...], ...]:
 @cache
 def _parts(shape: type[_Item]) -> tuple[tuple[str, ...], ...]:
     """The objects within an item that its fields lie in."""
-    places = (place for places in _places(shape) for place in places)
+    places = (place for of_field in _places(shape) for place in of_field)
     return tuple(dict.fromkeys(place[:depth] for place in places for depth in range(1, len(place))))
 
 

@@ -56,10 +56,14 @@ def verdict(status: int, body: bytes) -> Verdict:
     return Verdict(kind, told if reason == "unknown" and told else reason, sentence.format(found=found))
 
 
+def without_keys(text: str) -> str:
+    """The text with *** for everything that looks like a key, as a proxy's page may repeat it."""
+    return _KEYS.sub(r"\1***", text)
+
+
 def shown(text: str, n_characters: int = 200) -> str:
     """The head of a text that came from outside: printable, on one line, without anything that looks like a key."""
-    text = _KEYS.sub(r"\1***", text[:_READ])
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join("".join(c if c.isprintable() else " " for c in without_keys(text[:_READ])).split())
     return line if len(line) <= n_characters else f"{line[: n_characters - 2].rsplit(' ', 1)[0]} …"
 
 

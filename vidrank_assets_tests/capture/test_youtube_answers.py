@@ -288,6 +288,12 @@ def test_what_is_no_page_is_one_loss_with_its_head(method, body):
     assert len(rejected.raw) <= 2_000
 
 
+def test_a_page_of_a_proxy_that_repeats_the_request_is_kept_without_its_key():
+    (rejected,) = answers.videos(b"<pre>GET /youtube/v3/videos\nX-Goog-Api-Key: a-secret-0123456789\n</pre>").rejected
+    assert "X-Goog-Api-Key: ***" in rejected.raw
+    assert "a-secret" not in rejected.raw + str(rejected.found)
+
+
 def test_a_mark_of_the_byte_order_is_no_fault():
     assert answers.videos(b"\xef\xbb\xbf" + page(ANSWERED["videos"])) == answers.videos(page(ANSWERED["videos"]))
 
