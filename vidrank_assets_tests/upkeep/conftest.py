@@ -55,9 +55,14 @@ def day(at):
     return f"day={at:%Y-%m-%d}"
 
 
+@pytest.fixture(scope="session")
+def planted_once(tmp_path_factory) -> Storage:
+    return plant(Storage(str(tmp_path_factory.mktemp("planted") / "store")))
+
+
 @pytest.fixture
-def planted(tmp_path) -> Storage:
-    return plant(Storage(str(tmp_path / "store")))
+def planted(planted_once, tmp_path) -> Storage:
+    return _copied(planted_once, tmp_path / "store")
 
 
 @pytest.fixture
