@@ -33,11 +33,13 @@ class Finding(NamedTuple):
 
 def findings(store: Storage, settings: Settings, *, ask: Callable[[str], bool]) -> Iterator[Finding]:
     """Look at everything in turn. ask: whether the user agrees to what costs a unit of quota."""
-    ledger = Ledger(store, settings.quota)
-    yield _key(store, settings, ledger, ask)
-    yield from _quota(settings, ledger)
+    stored = _storage(store)
+    yield stored
+    if stored.well:  # the ledger, without which nothing may be asked, lies in it
+        ledger = Ledger(store, settings.quota)
+        yield _key(store, settings, ledger, ask)
+        yield from _quota(settings, ledger)
     yield _watch_list(settings)
-    yield _storage(store)
     yield _disk(settings)
     yield _clock(settings)
     yield Finding("versions", True, f"Python {platform.python_version()}, {_versions()}")

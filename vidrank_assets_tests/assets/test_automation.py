@@ -1,14 +1,16 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
 from vidrank_assets.assets.automation import (
+    _hours,
     compare_after_training,
     daily_capture,
     failed_runs,
     failures,
     refresh_after_capture,
+    resume_after_reset,
     weekly_training,
 )
 from vidrank_assets.assets.run_id import BACKFILL
@@ -16,6 +18,7 @@ from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
 from vidrank_assets.errors import NoRows
 from vidrank_assets.horizons import HORIZONS
+from vidrank_assets.settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,38 @@ def test_the_schedule_captures_the_day_it_runs_on(repository):
         )
         (request,) = schedule.evaluate_tick(context).run_requests
     assert request.partition_key == "2026-03-01"
+
+
+@pytest.mark.parametrize(
+    ("hour", "a_day", "hours"), [(5, 1, [5]), (5, 2, [5, 17]), (23, 4, [5, 11, 17, 23]), (0, 24, list(range(24)))]
+)
+def test_captures_are_evenly_spaced_from_the_hour_that_is_set(monkeypatch, hour, a_day, hours):
+    monkeypatch.setenv("VIDRANK_CAPTURE_HOUR", str(hour))
+    monkeypatch.setenv("VIDRANK_CAPTURES_PER_DAY", str(a_day))
+    assert _hours(Settings()) == hours
+
+
+def resumed(**told):
+    """What the sensor asks for when the latest capture said so."""
+    day = told.pop("day", f"{datetime.now(UTC):%Y-%m-%d}")
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("snapshots", partition=day, metadata=told))
+        return resume_after_reset(dg.build_sensor_context(instance=instance))
+
+
+def test_a_capture_that_waited_for_its_quota_goes_on_after_the_reset():
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    request = resumed(state="waiting_for_quota", resumes_at=before.isoformat())
+    assert request.partition_key == f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def test_a_capture_is_not_resumed_before_the_reset_nor_on_another_day_nor_when_it_is_complete():
+    before, later = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (-1, 5))
+    assert resumed(state="waiting_for_quota", resumes_at=later.isoformat()) is None
+    assert resumed(state="waiting_for_quota", resumes_at=before.isoformat(), day="2026-02-01") is None
+    assert resumed(state="complete") is None
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert resume_after_reset(dg.build_sensor_context(instance=instance)) is None
 
 
 @dg.job

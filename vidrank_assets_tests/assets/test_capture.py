@@ -1,16 +1,19 @@
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import polars as pl
 import pytest
+import yaml
 
 from vidrank_assets.assets import capture
 from vidrank_assets.assets.io_managers import Tables
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.sample_world import SampleWorld
+from vidrank_assets_tests.fake_youtube import FakeYouTube
 
 OPS = ("captured_videos", "channel_snapshots", "thumbnails")
 ASSETS = [capture.captured_videos, capture.channel_snapshots, capture.thumbnails]
+MOMENT = datetime(2026, 2, 10, 6, tzinfo=UTC)
 GENERIC = "video_id,captured_at,published_at,channel_id,title,view_count\n"
 
 
@@ -120,4 +123,56 @@ def test_a_day_without_captures_is_an_empty_partition_not_a_missing_one(captured
 def test_a_command_and_its_runs_share_one_opened_source(tmp_path):
     options = {"folder": str(tmp_path), "mapping": "generic"}
     config = capture.CaptureConfig(source="archive", options=dict(reversed(options.items())))
-    assert capture.opened("archive", options) is capture._source(config)
+    assert capture.opened("archive", options) is capture._source(config, FolderStore(root=str(tmp_path)))
+
+
+@pytest.fixture
+def live(tmp_path, monkeypatch):
+    """Captures of a small stand-in for the Data API, at a moment: what `captured` takes as source and options."""
+    with FakeYouTube(SampleWorld(n_channels=6), moment=MOMENT) as fake:
+        monkeypatch.setenv("VIDRANK_YOUTUBE_ENDPOINT", fake.endpoint)
+        monkeypatch.setenv("VIDRANK_YOUTUBE_API_KEY", fake.key)
+        monkeypatch.setenv("VIDRANK_THUMBNAIL_ORIGINS", f'["{fake.endpoint.rstrip("/")}"]')
+        watched = tmp_path / "watch.yaml"
+        watched.write_text(yaml.safe_dump({"niches": {"tech": {"channels": fake.channel_ids}}}))
+        yield fake, {"source": "youtube_api", "watch_list": str(watched), "at": MOMENT.isoformat()}
+
+
+def test_a_day_from_the_data_api_says_what_it_cost_and_that_it_is_complete(captured, live):
+    fake, options = live
+    shown = captured("2026-02-10", "2026-02-10", **options)["2026-02-10"]
+    assert shown["state"].value == "complete"
+    assert shown["spent_today_shared"].value == fake.spent["shared"] > 0
+    assert shown["videos"].value == captured.table("snapshots").height > 0
+    assert captured.table("thumbnails").height > 0
+    assert set(captured.table("channel_snapshots")["source"]) == {"youtube_api"}
+
+
+def test_a_spent_quota_is_a_state_of_the_day_and_no_failure_and_the_day_goes_on_later(captured, live):
+    fake, options = live
+    fake.fault("videos.batchGetStats", "quota_exceeded")
+    shown = captured("2026-02-10", "2026-02-10", **options)["2026-02-10"]
+    assert shown["state"].value == "waiting_for_quota"
+    assert shown["resumes_at"].value == "2026-02-10T08:00:00+00:00"
+    assert captured.table("snapshots").is_empty()
+    paid = fake.spent_by_day
+    after = {**options, "at": (MOMENT + timedelta(hours=3)).isoformat()}
+    fake.moment = MOMENT + timedelta(hours=3)
+    shown = captured("2026-02-10", "2026-02-10", **after)["2026-02-10"]
+    assert shown["state"].value == "complete"
+    assert captured.table("snapshots").height > 0
+    uploads = [each.params for each in fake.asked if each.method == "playlistItems.list"]
+    assert len(uploads) == len({str(each) for each in uploads}) and paid
+
+
+def test_a_past_day_is_refused_by_the_data_api_before_anything_is_written(captured, live, tmp_path):
+    _, options = live
+    with pytest.raises(dg.Failure, match="only knows the present"):
+        captured("2026-02-09", "2026-02-09", **options)
+    assert not (tmp_path / "store" / "snapshots").exists()
+
+
+def test_what_a_stand_in_says_never_mixes_with_real_captures(captured, live, tmp_path):
+    captured("2026-01-05", "2026-01-05", **archive(tmp_path / "us", row("aaaaaaaaaaa", 5, 10)))
+    with pytest.raises(dg.Failure, match="holds real ones, and these are a stand-in's, synthetic"):
+        captured("2026-02-10", "2026-02-10", **live[1])

@@ -78,7 +78,9 @@ def test_who_looks_at_thumbnails_and_reads_titles_explains_most_of_what_can_be_e
     days = world.days()
     titles = world.snapshots(days).rows.unique("video_id").select("video_id", "title")
     truth = (
-        world.truth(days, age=timedelta(days=7)).join(world.thumbnails(days).rows, on="video_id").join(titles, on="video_id")
+        world.truth(days, age=timedelta(days=7))
+        .join(world.thumbnails(days).rows, on="video_id")
+        .join(titles, on="video_id")
     )
     truth = truth.sort("published_at", "video_id")
     target = (truth["log_views"] - truth["channel_part"]).to_numpy()
