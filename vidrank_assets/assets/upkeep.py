@@ -1,6 +1,7 @@
 """What is done to the store while nobody looks: what the Data API said goes when its time is up."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,14 +44,14 @@ _DATA_VERSION = "dagster/data_version"
 @faults_are_final
 def retention_sweep(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[FolderStore]
-) -> dg.MaterializeResult[Any]:
+) -> Iterator[dg.MaterializeResult[Any]]:
     """Removes or refreshes what the Data API said and what may be kept no longer, wherever it was copied to."""
     opened, retention, now = store.open(), retention_of(Settings()), datetime.now(UTC)
     swept = sweep(opened, retention, now=now, replaced=recorder(context.instance, opened))
     oldest = oldest_api_datum(opened)
     for place, rows in swept.removed.items():
         context.log.info(f"{place}: {rows} expired rows removed")
-    return dg.MaterializeResult(
+    yield dg.MaterializeResult(
         metadata={
             "mode": retention.mode,
             "removed_rows": dg.MetadataValue.json(dict(swept.removed)),
