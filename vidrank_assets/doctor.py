@@ -3,6 +3,7 @@
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -95,7 +96,8 @@ def _storage(store: Storage) -> Finding:
         said = f"{store.uri('')} cannot be written: {fault}; look at VIDRANK_STORAGE and its rights"
         return Finding("store", False, said)
     finally:
-        (store.root / key).unlink(missing_ok=True)
+        with suppress(OSError):
+            (store.root / key).unlink(missing_ok=True)
     said = f"{store.uri('')} let a second writer replace what is written once; use a server that honours If-None-Match"
     return Finding("store", False, said)
 

@@ -128,7 +128,7 @@ TABLE: Mapping[str, tuple[Kind, str]] = MappingProxyType(
             "project, its billing and the key's restrictions are in order in the Google Cloud console.",
         ),
         "invalidPageToken": (
-            "refused",
+            "absent",
             "A list is continued with the token of its last page; found {found}. The token has expired: the next "
             "capture begins that list anew.",
         ),

@@ -141,7 +141,6 @@ def test_what_is_not_there_is_data(status, reason):
         (403, error(reason="forbidden"), "forbidden", "public channels"),
         (403, error(reason="SERVICE_UNAVAILABLE", status="PERMISSION_DENIED"), "PERMISSION_DENIED", "permission"),
         (400, error(reason="invalidParameter"), "invalidParameter", "watch list"),
-        (400, error(reason="invalidPageToken"), "invalidPageToken", "anew"),
         (302, b"", "redirected", "VIDRANK_YOUTUBE_ENDPOINT"),
     ],
 )
