@@ -13,7 +13,7 @@ from vidrank_assets.errors import InvalidInput
 from vidrank_assets.selection.ensemble import ensemble_trial
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import leaderboard, slice_metrics
-from vidrank_assets.selection.model_snapshot import ModelSnapshot
+from vidrank_assets.selection.model_snapshot import SWEPT, ModelSnapshot, is_of_videos
 from vidrank_assets.selection.run_record import config_used, merged_config
 from vidrank_assets.selection.task import SLICES
 
@@ -132,3 +132,29 @@ def test_nothing_in_the_package_unpickles():
                 assert called not in ("torch.load", "pd.read_pickle", "pandas.read_pickle"), path
                 allowed = [word.value for word in node.keywords if word.arg == "allow_pickle"]
                 assert all(isinstance(each, ast.Constant) and each.value is False for each in allowed), path
+
+
+def test_a_snapshot_opens_without_what_was_removed_from_it(snapshot, folder):
+    for path in (folder / "split_manifest.parquet", folder / "report.html", *(folder / "predictions").iterdir()):
+        assert is_of_videos(str(path.relative_to(folder)))
+        path.unlink()
+    shutil.rmtree(folder / "models" / "ridge")
+    why = {"at": "2026-04-02T00:15:00+00:00", "why": "it expired", "files": ["report.html"]}
+    (folder / SWEPT).write_text(json.dumps(why))
+    loaded = ModelSnapshot.load(folder)
+    assert loaded.leaderboard.equals(snapshot.leaderboard) and loaded.config["cell"] == snapshot.config["cell"]
+    assert [each.name for each in loaded.trials] == ["channel_mean", "gated_fusion_mlp", "ensemble"]
+    assert (loaded.report, loaded.swept, loaded.split_manifest.height) == (None, why, 0)
+    with pytest.raises(InvalidInput, match="removed on 2026-04-02, because it expired. Materialize the family again"):
+        _ = loaded.trial
+
+
+def test_what_is_of_single_videos_is_what_names_them(folder):
+    """Every file with a column of videos or with titles, and no other."""
+    tables = {path for path in folder.rglob("*.parquet") if "video_id" in str(pl.read_parquet_schema(path))}
+    named = {str(path.relative_to(folder)) for path in (*tables, folder / "report.html")}
+    assert {name for name in _files(folder) if is_of_videos(name)} == named
+
+
+def _files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -94,3 +95,19 @@ def test_the_smallest_difference_is_named_by_model_and_column():
         ("gone", "test_rmse_log", "0.5", None),
         ("ridge", "test_rmse_log", "0.1", "0.10000000000000017"),
     ]
+
+
+def test_the_oldest_capture_from_the_data_api_is_recorded_and_none_of_an_archive(small_task, tables):
+    first, second = datetime(2026, 3, 1, 5, tzinfo=UTC), datetime(2026, 3, 2, 5, tzinfo=UTC)
+    n = tables["horizon_targets"].height
+    seen = tables["horizon_targets"].with_columns(
+        first_captured_at=pl.Series([first, *[second] * (n - 1)], dtype=pl.Datetime("us", "UTC")),
+        source=pl.Series(["archive", *["youtube_api"] * (n - 1)]),
+    )
+    assert data_summary(small_task, seen)["oldest_api_capture_at"] == "2026-03-02T05:00:00+00:00"
+    assert data_summary(small_task, seen.with_columns(source=pl.lit("sample")))["oldest_api_capture_at"] is None
+
+
+def test_a_configuration_names_no_channel_that_could_be_forgotten(small_task, made, monkeypatch):
+    monkeypatch.setenv("VIDRANK_OWN_CHANNELS", '["UCplanted"]')
+    assert "UCplanted" not in json.dumps(config_used(small_task, made, data_versions={}))
