@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 
+import pandera.backends.polars.builtin_checks
+import pandera.polars  # noqa: F401
 import PIL.JpegImagePlugin  # noqa: F401
 import stamina  # noqa: F401
 from googleapiclient.discovery import build  # noqa: F401

@@ -17,16 +17,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dagster as dg
 import polars as pl
 import psutil
 import pytest
 import yaml
 
 from vidrank_assets.assets.io_managers import latest_metadata
+from vidrank_assets.capture.base import Captures
 from vidrank_assets.capture.remembered import newest_catalogue
 from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.capture.youtube_api import YouTubeApi
-from vidrank_assets.errors import SourceUnavailable
 from vidrank_assets.storage import Storage
 from vidrank_assets_tests.fake_youtube import Asked, FakeYouTube
 from vidrank_assets_tests.fake_youtube_faults import ERRORS
@@ -35,7 +36,7 @@ from vidrank_assets_tests.graph.live_capture_server import TABLES
 
 #: Ten in the evening of the day before in California: the quota starts anew within the day, at eight.
 FIRST = datetime(2026, 2, 10, 6, tzinfo=UTC)
-SECOND = FIRST + timedelta(days=1)
+AFTER_RESET, SECOND = FIRST + timedelta(hours=3), FIRST + timedelta(days=1)
 KILLED, ENDED = -9, 0
 #: What the clock decides.
 WHEN = ("captured_at", "first_seen_at", "described_at", "metadata_at", "gone_at")
@@ -43,7 +44,7 @@ WHEN = ("captured_at", "first_seen_at", "described_at", "metadata_at", "gone_at"
 
 @pytest.fixture
 def fake() -> Iterator[FakeYouTube]:
-    with FakeYouTube(SampleWorld(n_channels=24), moment=FIRST) as running:
+    with FakeYouTube(SampleWorld(n_channels=12), moment=FIRST) as running:
         yield running
 
 
@@ -167,7 +168,9 @@ class Trials:
         while True:
             store, n_asked = self._begun()
             if self._server.capture(store, self._options, after=self.seconds * lots.random()) == KILLED:
-                n_kept = len(Storage(str(store)).keys(f"youtube_api/pages/slot={SECOND:%Y-%m-%d}T00", suffix=".json.gz"))
+                n_kept = len(
+                    Storage(str(store)).keys(f"youtube_api/pages/slot={SECOND:%Y-%m-%d}T00", suffix=".json.gz")
+                )
                 return *self._ended(store, n_asked), n_kept
 
     def _begun(self) -> tuple[Path, int]:
@@ -199,7 +202,7 @@ def trials(tmp_path_factory) -> Iterator[Trials]:
     folder, limits = tmp_path_factory.mktemp("trials"), {"shared": 10**6, "batch_get_stats": 10**6}
     with FakeYouTube(SampleWorld(n_channels=24), moment=FIRST, limits=limits) as fake, Server(fake) as server:
         for method in ("channels.list", "playlistItems.list", "videos.batchGetStats", "videos.list"):
-            fake.fault(method, "slow", times=None, seconds=0.01)
+            fake.fault(method, "slow", times=None, seconds=0.005)
         yield Trials(fake, server, folder)
 
 
@@ -230,3 +233,137 @@ def test_fifty_captures_killed_at_random_moments_end_as_if_nothing_had_happened(
     # So that it is known to kill where it hurts.
     assert came["between the first page and the last"] >= 15
     assert came["pages paid twice"] >= 1
+
+
+class Live(NamedTuple):
+    """Captures into one store. The clock moves, and the world of the stand-in does not: its videos stay comparable."""
+
+    fake: FakeYouTube
+    store: Storage
+    watch_list: str
+
+    def source(self, at: datetime) -> YouTubeApi:
+        return YouTubeApi(self.store, watch_list=self.watch_list, at=at.isoformat())
+
+    def captured(self, at: datetime) -> Captures:
+        source = self.source(at)
+        return source.snapshots(source.days())
+
+    def pages(self) -> list[Asked]:
+        return [each for each in self.fake.asked if each.method != "picture"]
+
+
+@pytest.fixture
+def live(fake, watch_list, environment, tmp_path) -> Live:
+    return Live(fake, Storage(str(tmp_path / "store")), watch_list)
+
+
+def assert_went_on(live: Live, resumed: Captures, tmp_path: Path) -> None:
+    """Every page was paid once, and the day is as an undisturbed capture has it."""
+    assert resumed.told["state"] == "complete"
+    assert paid(live.pages(), 0).twice == 0
+    undisturbed = Live(live.fake, Storage(str(tmp_path / "undisturbed")), live.watch_list).captured(AFTER_RESET)
+    assert timeless(resumed.rows).equals(timeless(undisturbed.rows))
+    assert not resumed.rows["video_id"].is_duplicated().any()
+
+
+@pytest.mark.parametrize("shape", range(len(ERRORS["quota_exceeded"])))
+@pytest.mark.parametrize("after", [0, 7])
+def test_when_google_says_the_quota_is_spent_nothing_more_is_asked_that_day(live, shape, after, tmp_path):
+    live.fake.fault("*", "quota_exceeded", times=None, after=after, shape=shape)
+    captured = live.captured(FIRST)
+    assert captured.told["state"] == "waiting_for_quota"
+    assert captured.told["resumes_at"] == "2026-02-10T08:00:00+00:00"
+    assert [each.charged for each in live.pages()] == [1] * after + [0]
+
+    source = live.source(FIRST + timedelta(hours=1))
+    told = [getattr(source, table)(source.days()).told for table in ("snapshots", "channel_snapshots")]
+    if after == 0:
+        assert [each["state"] for each in told] == ["waiting_for_quota"] * 2
+    assert len(live.pages()) == after + 1
+
+    live.fake.heal()
+    assert_went_on(live, live.captured(AFTER_RESET), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "bucket"), [("playlistItems.list", "shared"), ("videos.batchGetStats", "batch_get_stats")]
+)
+def test_a_capture_stops_at_90_percent_of_a_bucket_and_goes_on_after_the_reset(
+    live, monkeypatch, method, bucket, tmp_path
+):
+    limits = {"shared": 10_000, "batch_get_stats": 10_000, "search": 100} | {bucket: 10 if bucket == "shared" else 2}
+    costs = {
+        "shared": {"channels.list": 1, "playlistItems.list": 1, "videos.list": 1},
+        "batch_get_stats": {"videos.batchGetStats": 1},
+        "search": {"search.list": 1},
+    }
+    quota = {name: {"limit": limit, "costs": costs[name]} for name, limit in limits.items()}
+    monkeypatch.setenv("VIDRANK_QUOTA", json.dumps(quota))
+    captured = live.captured(FIRST)
+    assert captured.told["state"] == "waiting_for_quota"
+    assert live.fake.spent[bucket] == int(0.9 * limits[bucket])
+    assert live.pages()[-1].method == method
+    monkeypatch.delenv("VIDRANK_QUOTA")
+    assert_went_on(live, live.captured(AFTER_RESET), tmp_path)
+
+
+def test_a_stand_in_that_counts_refuses_what_is_over_its_limit_and_answers_after_its_reset(live):
+    live.fake.limits["shared"] = 8
+    waiting = live.captured(FIRST)
+    assert waiting.told["state"] == "waiting_for_quota"
+    assert live.fake.spent["shared"] == 8 == sum(each.charged for each in live.pages())
+    assert len(live.pages()) == 9
+    live.fake.moment = AFTER_RESET
+    resumed = live.captured(AFTER_RESET)
+    assert resumed.told["state"] == "complete"
+    assert paid(live.pages(), 0).twice == 0
+    assert resumed.rows.height == resumed.rows["video_id"].n_unique() == resumed.told["videos_due"]
+
+
+@pytest.mark.slow
+def test_waiting_for_quota_is_a_state_of_the_asset_and_no_failed_run(fake, watch_list, environment, tmp_path):
+    home, (day,) = Home(tmp_path / "home"), [f"{FIRST:%Y-%m-%d}"]
+    fake.fault("*", "quota_exceeded", times=None, after=7)
+    states = []
+    with running_in(home) as runs:
+        for at in (FIRST, AFTER_RESET):
+            fake.moment = at
+            options = {"watch_list": watch_list, "at": at.isoformat()}
+            runs.capture(YouTubeApi(home.store, **options), options)
+            states.append({a: latest_metadata(runs.instance, dg.AssetKey(a), [day])[day] for a in TABLES})
+            fake.heal()
+        statuses = [run.status for run in runs.instance.get_runs()]
+    before, after = states
+    assert statuses == [dg.DagsterRunStatus.SUCCESS] * 2
+    assert before["snapshots"]["state"] == "waiting_for_quota"
+    assert before["snapshots"]["resumes_at"] == "2026-02-10T08:00:00+00:00"
+    assert after["snapshots"]["state"] == after["channel_snapshots"]["state"] == "complete"
+    assert after["snapshots"]["videos"] > before["snapshots"]["videos"]
+    stored = home.store.read_table(f"snapshots/day={day}/data.parquet")
+    assert stored.height == stored["video_id"].n_unique() == after["snapshots"]["videos"]
+    assert paid([each for each in fake.asked if each.method != "picture"], 0).twice == 0
+
+
+@pytest.mark.slow
+def test_vidrank_capture_killed_in_the_middle_is_run_again_to_the_end(tmp_path):
+    with FakeYouTube(SampleWorld(n_channels=24), moment=datetime.now(UTC)) as fake:
+        home = Home(tmp_path / "home", **variables(fake), VIDRANK_WATCH_LIST=written_watch_list(fake, tmp_path))
+        command = [str(Path(sys.executable).with_name("vidrank")), "capture"]
+        with (tmp_path / "log").open("w") as log:
+            begun = subprocess.Popen(command, cwd=home.folder, env=home.environment, stdout=log, stderr=log)
+        while len(fake.asked) < 30:
+            assert begun.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.002)
+        begun.kill()
+        assert begun.wait() == KILLED
+        assert home.store.keys("snapshots") == []
+        done = home.vidrank("capture")
+        assert done.returncode == 0, done.stdout + done.stderr
+    (key,) = home.store.keys("snapshots")
+    stored, spent = home.store.read_table(key), paid(fake.asked, n_entered(home.store))
+    assert "state complete" in done.stdout
+    assert stored.height == stored["video_id"].n_unique() > 100
+    assert set(stored["video_id"]) == set(newest_catalogue(home.store).filter(pl.col("gone_at").is_null())["video_id"])
+    assert spent.twice <= 1
+    assert spent.charged <= spent.entered <= spent.charged + 1
