@@ -1,7 +1,9 @@
 """A chart as SVG within a page, in colours that follow the page, and as PNG for everywhere else."""
 
+import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as XML
@@ -35,10 +37,7 @@ def svg_of(chart: Chart, name: str) -> str:
     name: of the chart on its page; ids within it begin with it.
     Equal charts give equal text.
     """
-    import vl_convert
-
-    drawn = _NOT_XML.sub("", vl_convert.vegalite_to_svg(chart))
-    root = XML.fromstring(drawn)  # noqa: S314 the renderer wrote it
+    root = XML.fromstring(_drawn(json.dumps(chart)))  # noqa: S314 the renderer wrote it
     _numbered(root, name)
     _pruned(root)
     width, height = root.get("width", "0"), root.get("height", "0")
@@ -55,7 +54,7 @@ def png_of(charts: Sequence[Chart], *, columns: int = 2) -> bytes:
     import vl_convert
     from PIL import Image
 
-    drawn = [vl_convert.vegalite_to_png(chart, scale=_scale(len(charts))) for chart in charts]
+    drawn = [vl_convert.svg_to_png(_drawn(json.dumps(chart)), scale=_scale(len(charts))) for chart in charts]
     images = [Image.open(BytesIO(each)).convert("RGB") for each in drawn]
     sheet = _sheet(images, min(columns, len(images)))
     packed = BytesIO()
@@ -63,6 +62,14 @@ def png_of(charts: Sequence[Chart], *, columns: int = 2) -> bytes:
         packed, "PNG", optimize=True
     )
     return packed.getvalue()
+
+
+@lru_cache(maxsize=64)  # the page and the pictures of a run show the same charts, and to draw one takes long
+def _drawn(chart: str) -> str:
+    """A chart, given as JSON, as the renderer's SVG."""
+    import vl_convert
+
+    return _NOT_XML.sub("", vl_convert.vegalite_to_svg(json.loads(chart)))
 
 
 def _scale(n_charts: int) -> float:

@@ -5,7 +5,8 @@ from xml.etree import ElementTree as XML
 import altair as alt
 import polars as pl
 import pytest
-from PIL import Image
+import vl_convert
+from PIL import Image, ImageChops
 
 from vidrank_assets.selection.report.rendering import png_of, svg_of
 from vidrank_assets.selection.report.theme import LIGHT, PANEL_WIDTH, data_of, panel
@@ -81,6 +82,17 @@ def test_a_picture_holds_all_panels_side_by_side_and_below_each_other():
     assert three.mode == one.mode == "P"
     assert three.width / 1.5 == pytest.approx(2 * one.width / 1.7, rel=0.02)  # three are drawn at a smaller scale
     assert three.height / 1.5 == pytest.approx(2 * one.height / 1.7, rel=0.02)
+
+
+def test_a_picture_is_drawn_of_what_the_page_shows_and_once_for_both(monkeypatch):
+    chart, draw, drawn = dots(7), vl_convert.vegalite_to_svg, []
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", lambda chart: drawn.append(chart) or draw(chart))
+    svg_of(chart, "dots")
+    picture = png_of([chart])
+    assert drawn == [chart]
+    expected = Image.open(BytesIO(vl_convert.vegalite_to_png(chart, scale=1.7))).convert("RGB")
+    difference = ImageChops.difference(Image.open(BytesIO(picture)).convert("RGB"), expected)
+    assert max(high for _, high in difference.getextrema()) < 30  # of 255: a picture has few colours
 
 
 def test_equal_charts_give_equal_pictures_on_light_ground():
