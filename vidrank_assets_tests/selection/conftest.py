@@ -20,7 +20,7 @@ def rows_of(table: str, **columns) -> pl.DataFrame:
     return pl.DataFrame({name: pl.Series(columns.get(name, nulls), dtype=t) for name, t in schema.items()})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tables() -> dict[str, pl.DataFrame]:
     """120 videos of 6 channels, a day apart; the fused vector and the channel's level drive the target."""
     rng = np.random.default_rng(0)
@@ -58,20 +58,20 @@ def tables() -> dict[str, pl.DataFrame]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fused(tables) -> Vectors:
     signal = tables["signal"]["signal"].to_numpy().astype(np.float32)
     return Vectors(tuple(tables["features"]["video_id"]), np.column_stack([signal, signal**2]), {"image": 2})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def later_sides(tables) -> LaterSides:
     """Every later video with a channel mean of its own, so that a test can tell it from the usual one."""
     rows = tables["pairs"].select(video_id="video_id_b").join(tables["features"], on="video_id", maintain_order="left")
     return LaterSides(tables["pairs"], rows.with_columns(channel_target_mean=pl.lit(1.0)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def task_of(tables, fused, later_sides) -> Callable[..., Task]:
     """The task over the tables, some of them replaced."""
 
@@ -89,6 +89,6 @@ def task_of(tables, fused, later_sides) -> Callable[..., Task]:
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small_task(task_of) -> Task:
     return task_of()

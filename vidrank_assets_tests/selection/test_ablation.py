@@ -18,7 +18,7 @@ from vidrank_assets.tables import MODALITY_ABLATION
 RANKING = Ranking(resamples=200)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two(fused):
     """The signal is in the image; the text is noise, and absent for every third video."""
     text = np.random.default_rng(9).normal(size=(len(fused.video_ids), 3)).astype(np.float32)
@@ -26,12 +26,12 @@ def two(fused):
     return Vectors(fused.video_ids, np.hstack([fused.matrix, text]), {"image": 2, "text": 3})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def work(task_of, two):
     return task_of(fused=two)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pooled(two):
     """The same, as a pooling strategy fuses it."""
     present = {name: Modality(two.block(name), two.block(name).any(axis=1)) for name in two.blocks}

@@ -48,19 +48,19 @@ def chosen(errors, parameters=ONCE, seed=0):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def noisy_task(task_of, fused):
     """The fused vector says nothing, so ridge is no better than what it starts from."""
     noise = np.random.default_rng(5).normal(size=fused.matrix.shape).astype(np.float32)
     return task_of(fused=replace(fused, matrix=noise))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trials(noisy_task):
     return [trial(noisy_task, family) for family in ("train_mean", "ridge", "channel_mean", "channel_median")]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made(trials):
     return ensemble_trial(trials, seed=3)
 

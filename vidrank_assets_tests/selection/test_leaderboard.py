@@ -15,12 +15,12 @@ from vidrank_assets.tables import LEADERBOARD, SLICE_METRICS
 FAMILIES = ["ridge", "channel_mean", "train_mean"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trials(small_task):
     return [trial(small_task, family) for family in ("train_mean", "ridge", "channel_mean")]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def board(trials):
     return leaderboard(trials, FAMILIES, run_id="r1")
 

@@ -20,7 +20,7 @@ from vidrank_assets.selection.task import SLICES
 FAMILIES = ("channel_mean", "ridge", "gated_fusion_mlp")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def snapshot(small_task, tables):
     trials = [trial(small_task, family, seed=3) for family in FAMILIES]
     trials.append(ensemble_trial(trials))

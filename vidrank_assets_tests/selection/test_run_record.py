@@ -9,7 +9,7 @@ from vidrank_assets.selection.leaderboard import leaderboard
 from vidrank_assets.selection.run_record import config_used, data_summary, differing_numbers, git_sha, merged_config
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made(small_task):
     return [trial(small_task, family, seed=3) for family in ("channel_mean", "ridge")]
 

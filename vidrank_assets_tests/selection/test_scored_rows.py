@@ -10,7 +10,7 @@ from vidrank_assets.selection.metrics import METRICS
 from vidrank_assets.selection.scored_rows import check_comparable, fingerprint, scorable, value
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made(small_task):
     return trial(small_task, "channel_mean")
 

@@ -10,7 +10,7 @@ from vidrank_assets.selection.report.charts import cost, improvements, learning_
 FAMILIES = ["train_mean", "channel_mean", "ridge"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def board(small_task):
     made = leaderboard([trial(small_task, f) for f in FAMILIES], FAMILIES, run_id="r1", ranking=Ranking(resamples=50))
     return made.with_columns(predict_ms_per_1k=pl.Series([30.0, 2.0, 1.0]))
@@ -71,12 +71,12 @@ def test_better_is_up_whatever_the_metric(board):
 def test_a_board_without_any_score_names_its_families_and_draws_no_point(board):
     scored = [name for name in board.columns if name.startswith(("test_r", "val_r"))]
     none = board.with_columns(pl.lit(None, pl.Float64).alias(name) for name in scored)
-    made = scores(none)
+    made, costs = scores(none), cost(none)
     rows = rows_of(made, "said")
     assert set(rows) == set(FAMILIES) and {row["value"] for row in rows.values()} == {None}
     assert all(f"{family}: – no interval" in made["description"] for family in FAMILIES)
-    assert [rows for rows in cost(none)["datasets"].values() if rows] == []
-    for chart in (made, cost(none)):
+    assert [rows for rows in costs["datasets"].values() if rows] == []
+    for chart in (made, costs):
         alt.LayerChart.from_dict(chart, validate=True)
 
 

@@ -17,7 +17,7 @@ COUNTS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def board(small_task):
     return leaderboard(
         [trial(small_task, family) for family in FAMILIES], FAMILIES, run_id="r1", ranking=Ranking(resamples=50)
@@ -31,7 +31,7 @@ def of(board, days=7, strategy="concat", run="r1", **more):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def boards(board):
     return pl.concat([of(board, days, strategy) for days in (7, 14) for strategy in ("concat", "max_pool")])
 

@@ -15,7 +15,7 @@ FAMILIES = ["train_mean", "channel_mean", "ridge"]
 DATA = {"label_counts": {"observed": 100, "interpolated": 10, "missing": {"too_far": 10}}}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trials(small_task):
     """Ridge as if it were a gated net: with a curve, importances and gate weights."""
     plain = [trial(small_task, family) for family in FAMILIES]
@@ -24,7 +24,7 @@ def trials(small_task):
     return [*plain[:2], replace(plain[2], modality_weights=weights, findings=findings)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def results(trials):
     board = leaderboard(trials, FAMILIES, run_id="r1", ranking=Ranking(resamples=50))
     return trials, board, slice_metrics(trials, run_id="r1")

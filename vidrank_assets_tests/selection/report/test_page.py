@@ -64,7 +64,7 @@ class Page(HTMLParser):
         return [attrs for each, attrs in self.elements if each == tag]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trials(small_task):
     """Families of the sample world, of which one has everything that a page can show; titles are hostile."""
     plain = [trial(small_task, family) for family in FAMILIES]
@@ -90,16 +90,8 @@ def page_of(trials, *, metric="rmse_log", data=DATA, config=CONFIG, run_id="r1")
 
 
 @pytest.fixture(scope="module")
-def made():
-    """What one test made and others look at too."""
-    return {}
-
-
-@pytest.fixture
-def page(trials, made):
-    if "page" not in made:
-        made["page"] = page_of(trials)
-    return made["page"]
+def page(trials):
+    return page_of(trials)
 
 
 def test_the_page_is_whole_runs_nothing_and_asks_for_nothing(page):
@@ -152,14 +144,14 @@ def test_every_table_says_what_its_columns_and_rows_are(page):
     )
 
 
-def test_the_sample_world_is_called_synthetic_and_real_videos_are_not(trials):
-    assert "SYNTHETIC" in page_of(trials)
+def test_the_sample_world_is_called_synthetic_and_real_videos_are_not(trials, page):
+    assert "SYNTHETIC" in page
     real = [replace(each, cell=replace(each.cell, data_source="archive")) for each in trials]
     assert "SYNTHETIC" not in page_of(real)
 
 
-def test_equal_results_make_equal_pages_to_the_byte(trials):
-    assert page_of(trials) == page_of(trials)
+def test_equal_results_make_equal_pages_to_the_byte(trials, page):
+    assert page_of(trials) == page
 
 
 def test_the_first_family_is_chosen_and_each_can_be(page):

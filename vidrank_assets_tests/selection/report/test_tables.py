@@ -12,12 +12,12 @@ from vidrank_assets.selection.report import tables
 FAMILIES = ["train_mean", "channel_mean", "ridge"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trials(small_task):
     return [trial(small_task, family) for family in FAMILIES]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def board(trials):
     return leaderboard(trials, FAMILIES, run_id="r1", ranking=Ranking(resamples=50))
 
