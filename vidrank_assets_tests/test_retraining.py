@@ -97,3 +97,15 @@ def test_what_the_code_does_not_know_any_more_is_one_sentence(store, config):
     config["families"]["oracle"] = config["families"].pop("ridge")
     with pytest.raises(UnknownName, match="model family must be one of"):
         retrained(store, config, run_id="r1")
+
+
+def test_a_run_whose_data_was_removed_says_so_in_one_sentence(store, config, tmp_path):
+    folder = tmp_path / "record"
+    folder.mkdir()
+    (folder / "swept.json").write_text(
+        '{"at": "2026-04-02T00:15:00+00:00", "why": "its captures expired", "files": []}'
+    )
+    store.write_artifact("models/snapshots/run_id=r1/strategy=concat/horizon=7d", folder)
+    with pytest.raises(InvalidInput, match="that of r1 was removed on 2026-04-02, because its captures expired"):
+        retrained(store, config, run_id="r1")
+    assert retrained(store, config, run_id="r2").height == 3
