@@ -141,6 +141,19 @@ def doctor(yes: Annotated[bool, typer.Option("--yes", help="agree to what costs 
 
 
 @_command
+def forget(
+    channel: Annotated[str, typer.Argument(help="its id; its title where a source has no ids")],
+) -> None:
+    """Remove a channel and all its videos from everything that is stored, whatever their source and age."""
+    from vidrank_assets.runs import opened_store, runner
+
+    with runner(_report) as runs:
+        removed = runs.forget(opened_store(), channel)
+    _report(", ".join(f"{place}: {n}" for place, n in sorted(removed.items())) or f"nothing names {channel}.")
+    _report("Take it off the watch list too, or it is captured again.")
+
+
+@_command
 def import_fused(
     manifest: Annotated[Path, typer.Argument(help="a fused_manifest.parquet with its shards", dir_okay=False)],
     strategy: Annotated[str, typer.Option(help="the strategy to take from it")] = "concat",

@@ -14,6 +14,7 @@ from vidrank_assets.assets import (
     models,
     selection,
     tabular,
+    upkeep,
     versions,
 )
 from vidrank_assets.assets.io_managers import Artifacts, Tables
@@ -27,10 +28,10 @@ def definitions() -> dg.Definitions:
     store = store_resource(Settings())
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [capture, media, versions, dataset, features, tabular, models, selection, ablation, comparison]
+            [capture, media, versions, dataset, features, tabular, models, selection, ablation, comparison, upkeep]
         ),
-        jobs=jobs.JOBS,
-        schedules=automation.SCHEDULES,
+        jobs=[*jobs.JOBS, upkeep.sweep_daily],
+        schedules=[*automation.SCHEDULES, upkeep.daily_sweep],
         sensors=automation.SENSORS,
         resources={"store": store, "tables": Tables(store=store), "artifacts": Artifacts(store=store)},
         executor=dg.multiprocess_executor.configured(

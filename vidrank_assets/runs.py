@@ -1,6 +1,7 @@
 """Runs of the jobs in this process, on the instance that the UI shows: what the command line is made of."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import psutil
 from vidrank_assets.assets.io_managers import latest_metadata
 from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.assets.run_id import BACKFILL
+from vidrank_assets.assets.upkeep import forget_channel
 from vidrank_assets.capture.base import Source
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
@@ -83,6 +85,11 @@ class Runner:
         """Fuse one strategy, or take the fused vectors that another system wrote."""
         config = {"foreign_manifest": str(foreign_manifest.resolve())} if foreign_manifest else {}
         self._run("fuse", strategy, partition_key=strategy, ops={"fused_embeddings": {"config": config}})
+
+    def forget(self, store: Storage, channel_id: str) -> dict[str, int]:
+        """Remove a channel from the store, and say how many rows and files went, by place."""
+        forgotten = forget_channel(self.instance, store, channel_id)
+        return dict(Counter(forgotten.removed) + Counter(forgotten.files))
 
     def said_of(self, asset: str, day: date) -> str:
         """What the latest materialization of a day says of itself, on one line."""

@@ -1,12 +1,16 @@
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from vidrank_assets import cli
+from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.cli import app
+from vidrank_assets_tests.fake_youtube import FakeYouTube
 
 
 @pytest.fixture
@@ -72,6 +76,49 @@ def test_a_run_that_was_never_recorded_is_refused_with_those_that_were(vidrank, 
     assert printed.startswith("ArtifactMissing: a run must have been recorded; 'nowhere' is none of: none at all.")
 
 
+@pytest.fixture
+def stand_in(home, tmp_path, monkeypatch):
+    """The stand-in for the Data API, in the real present, and a watch list of its channels in the environment."""
+    with FakeYouTube(SampleWorld(n_channels=5), moment=datetime.now(UTC)) as fake:
+        (tmp_path / "watch.yaml").write_text(yaml.safe_dump({"niches": {"tech": {"channels": fake.channel_ids}}}))
+        monkeypatch.setenv("VIDRANK_WATCH_LIST", str(tmp_path / "watch.yaml"))
+        monkeypatch.setenv("VIDRANK_YOUTUBE_ENDPOINT", fake.endpoint)
+        monkeypatch.setenv("VIDRANK_YOUTUBE_API_KEY", fake.key)
+        monkeypatch.setenv("VIDRANK_THUMBNAIL_ORIGINS", f'["{fake.endpoint.rstrip("/")}"]')
+        yield fake
+
+
+def test_a_dry_run_prints_what_a_capture_would_cost_and_asks_nothing(vidrank, stand_in):
+    status, printed = vidrank("capture", "--dry-run")
+    assert status == 0
+    assert [line.split() for line in printed.splitlines() if "shared" in line] == [
+        ["shared", "7", "0", "9000", "0.1", "%", "True"]
+    ]
+    assert "It would end at about" in printed
+    assert not stand_in.asked
+
+
+def test_a_capture_says_how_far_it_came_and_a_channel_can_be_forgotten(vidrank, stand_in, tmp_path):
+    status, printed = vidrank("capture")
+    assert status == 0, printed
+    assert "state complete" in printed
+    (channel, *_) = stand_in.channel_ids
+    status, printed = vidrank("forget", channel)
+    assert status == 0 and "snapshots: " in printed and "Take it off the watch list" in printed
+    stored = pl.read_parquet(tmp_path / "vidrank/snapshots/*/data.parquet", hive_partitioning=False)
+    assert channel not in stored["channel_id"] and stored.height > 0
+    status, printed = vidrank("forget", channel)
+    assert printed.startswith(f"nothing names {channel}.")
+
+
+def test_a_doctor_that_finds_a_fault_ends_with_exit_status_1(vidrank, stand_in, monkeypatch):
+    status, printed = vidrank("doctor", "--yes")
+    assert status == 0 and "FAULT" not in printed
+    monkeypatch.delenv("VIDRANK_YOUTUBE_API_KEY")
+    status, printed = vidrank("doctor", "--yes")
+    assert status == 1 and "FAULT" in printed
+
+
 def test_without_recorded_runs_the_list_of_them_is_empty(vidrank, home):
     status, printed = vidrank("runs")
     assert status == 0 and "run_id" in printed
@@ -79,5 +126,6 @@ def test_without_recorded_runs_the_list_of_them_is_empty(vidrank, home):
 
 def test_without_a_command_the_help_names_them_all(vidrank):
     _, printed = vidrank()
-    for command in ("demo", "import", "import-fused", "backfill", "leaderboard", "runs", "show", "retrain-run"):
+    captures, results = ("capture", "doctor", "forget", "import", "import-fused"), ("leaderboard", "runs", "show")
+    for command in ("demo", *captures, "backfill", *results, "retrain-run"):
         assert f" {command} " in printed

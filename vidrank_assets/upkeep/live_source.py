@@ -61,7 +61,7 @@ def rewrite_remembered(
 def remove_pages(changes: Changes, mention: Callable[[bytes], bool]) -> None:
     """Remove the raw answers that mention something; what else they hold is asked for again."""
     store = changes.store
-    changes.remove(PAGES, [key for key in store.keys(PAGES) if mention(gzip.decompress(store.read(key)))])
+    changes.remove(PAGES, [key for key in store.keys(PAGES) if mention(_answered(key, store.read(key)))])
 
 
 def forget_handles(changes: Changes, channel_id: str) -> None:
@@ -72,6 +72,11 @@ def forget_handles(changes: Changes, channel_id: str) -> None:
         if len(kept) < len(handles):
             changes.count(HANDLES, len(handles) - len(kept))
             changes.write(key, json.dumps(kept, indent=1).encode())
+
+
+def _answered(key: str, content: bytes) -> bytes:
+    """What a host answered: pages are compressed, pictures lie in tables."""
+    return gzip.decompress(content) if key.endswith(".gz") else content
 
 
 def _day(key: str) -> date:
