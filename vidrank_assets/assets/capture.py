@@ -15,7 +15,7 @@ from pydantic import Field
 
 from vidrank_assets.assets.checks import conforming, schema_check
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.base import Captures, Source
@@ -194,7 +194,7 @@ def _tell(
     """Put the figures of each day, and its first rows, on that day's partition; a run may be of many days."""
     set_aside = {"set_aside": _by_reason(captured.rejected)} if captured.rejected.height else {}
     for day, rows in days.items():
-        told = {name: figure(rows) for name, figure in figures.items()} | {"preview": table_metadata(rows, rows=3)}
+        told = {name: figure(rows) for name, figure in figures.items()} | preview(rows, rows=3)
         context.add_asset_metadata({**told, **captured.told, **set_aside}, asset_key=table.name, partition_key=day)
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from vidrank_assets.assets.checks import conforming, schema_check
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.versions import latest_versions, new_versions
@@ -56,7 +56,7 @@ def video_versions(
             "thumbnails_changed": of_day.filter(_THUMBNAIL & ~_FIRST).height,
             "new_videos": of_day.filter(_TITLE & _FIRST).height,
         }
-        context.add_asset_metadata({**told, "preview": table_metadata(of_day, rows=3)}, partition_key=each)
+        context.add_asset_metadata({**told, **preview(of_day, rows=3)}, partition_key=each)
     yield dg.MaterializeResult(value=tables, check_results=[conforms])
 
 
