@@ -9,6 +9,8 @@ from hypothesis import settings
 
 from vidrank_assets.storage import Storage
 
+pytest_plugins = ["vidrank_assets_tests.secret_scan"]
+
 # A busy machine makes an example slow, not wrong.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
