@@ -33,6 +33,7 @@ from vidrank_assets_tests.fake_youtube import Asked, FakeYouTube
 from vidrank_assets_tests.fake_youtube_faults import ERRORS
 from vidrank_assets_tests.graph.conftest import Home, running_in
 from vidrank_assets_tests.graph.live_capture_server import TABLES
+from vidrank_assets_tests.secret_scan import files_with
 
 #: Ten in the evening of the day before in California: the quota starts anew within the day, at eight.
 FIRST = datetime(2026, 2, 10, 6, tzinfo=UTC)
@@ -343,6 +344,21 @@ def test_waiting_for_quota_is_a_state_of_the_asset_and_no_failed_run(fake, watch
     stored = home.store.read_table(f"snapshots/day={day}/data.parquet")
     assert stored.height == stored["video_id"].n_unique() == after["snapshots"]["videos"]
     assert paid([each for each in fake.asked if each.method != "picture"], 0).twice == 0
+
+
+@pytest.mark.slow
+def test_a_run_that_google_refuses_with_the_key_in_its_answer_fails_without_it(fake, tmp_path):
+    """What the run leaves, its events and its logs, is looked through when all tests have ended."""
+    watched = written_watch_list(fake, tmp_path)
+    home = Home(tmp_path / "home", **variables(fake), VIDRANK_WATCH_LIST=watched)
+    fake.moment = datetime.now(UTC)
+    fake.fault("playlistItems.list", "echo_key", times=None)
+    done = home.vidrank("capture")
+    assert done.returncode == 1
+    assert "SourceRefused" in done.stdout and "The key *** may not call" in done.stdout
+    assert fake.key not in done.stdout + done.stderr
+    assert files_with(fake.key, tmp_path) == []
+    assert files_with("may not call", tmp_path) != []
 
 
 @pytest.mark.slow
