@@ -14,6 +14,7 @@ import polars as pl
 from pydantic import Field
 
 from vidrank_assets.assets.checks import conforming, schema_check
+from vidrank_assets.assets.daily_table import daily_table
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
@@ -131,18 +132,7 @@ def captured_videos(
     yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=tables)
 
 
-@dg.asset(
-    group_name="capture",
-    kinds={"polars", "parquet"},
-    owners=[OWNER],
-    metadata=schema_metadata(CHANNEL_SNAPSHOTS),
-    partitions_def=by_day,
-    backfill_policy=ONE_RUN,
-    pool=_POOL,
-    io_manager_key="tables",
-    check_specs=[schema_check(CHANNEL_SNAPSHOTS)],
-    retry_policy=RETRIES,
-)
+@dg.asset(**daily_table(CHANNEL_SNAPSHOTS, pool=_POOL))
 @faults_are_final
 def channel_snapshots(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
@@ -157,19 +147,7 @@ def channel_snapshots(
     yield dg.MaterializeResult(value=tables, check_results=[conforms])
 
 
-@dg.asset(
-    group_name="capture",
-    kinds={"polars", "parquet"},
-    owners=[OWNER],
-    metadata=schema_metadata(THUMBNAILS),
-    deps=[SNAPSHOTS.name],
-    partitions_def=by_day,
-    backfill_policy=ONE_RUN,
-    pool=_POOL,
-    io_manager_key="tables",
-    check_specs=[schema_check(THUMBNAILS)],
-    retry_policy=RETRIES,
-)
+@dg.asset(**daily_table(THUMBNAILS, pool=_POOL), deps=[SNAPSHOTS.name])
 @faults_are_final
 def thumbnails(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]

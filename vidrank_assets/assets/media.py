@@ -8,10 +8,11 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from vidrank_assets.assets.checks import conforming, schema_check
-from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata
-from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
+from vidrank_assets.assets.checks import conforming
+from vidrank_assets.assets.daily_table import daily_table
+from vidrank_assets.assets.faults import faults_are_final
+from vidrank_assets.assets.metadata import preview
+from vidrank_assets.assets.partitions import by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture import media_files as owned
 from vidrank_assets.settings import Settings
@@ -22,17 +23,7 @@ from vidrank_assets.upkeep.live_source import holds_api_data
 _DAY = pl.col("captured_at").dt.date()
 
 
-@dg.asset(
-    group_name="capture",
-    kinds={"polars", "parquet"},
-    owners=[OWNER],
-    metadata=schema_metadata(MEDIA_FILES),
-    partitions_def=by_day,
-    backfill_policy=ONE_RUN,
-    io_manager_key="tables",
-    check_specs=[schema_check(MEDIA_FILES)],
-    retry_policy=RETRIES,
-)
+@dg.asset(**daily_table(MEDIA_FILES))
 @faults_are_final
 def media_files(
     context: dg.AssetExecutionContext, snapshots: pl.LazyFrame, store: dg.ResourceParam[FolderStore]

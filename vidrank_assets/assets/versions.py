@@ -7,10 +7,11 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from vidrank_assets.assets.checks import conforming, schema_check
-from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata
-from vidrank_assets.assets.partitions import ONE_RUN, by_day, folder_of
+from vidrank_assets.assets.checks import conforming
+from vidrank_assets.assets.daily_table import daily_table
+from vidrank_assets.assets.faults import faults_are_final
+from vidrank_assets.assets.metadata import preview
+from vidrank_assets.assets.partitions import by_day, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.capture.versions import latest_versions, new_versions
 from vidrank_assets.storage import Storage
@@ -21,18 +22,7 @@ _TITLE, _THUMBNAIL = pl.col("part") == "title", pl.col("part") == "thumbnail"
 _FIRST = pl.col("version") == 1
 
 
-@dg.asset(
-    group_name="capture",
-    kinds={"polars", "parquet"},
-    owners=[OWNER],
-    metadata=schema_metadata(VIDEO_VERSIONS),
-    partitions_def=by_day,
-    backfill_policy=ONE_RUN,
-    io_manager_key="tables",
-    ins={THUMBNAILS.name: dg.AssetIn(metadata={"optional": True})},
-    check_specs=[schema_check(VIDEO_VERSIONS)],
-    retry_policy=RETRIES,
-)
+@dg.asset(**daily_table(VIDEO_VERSIONS), ins={THUMBNAILS.name: dg.AssetIn(metadata={"optional": True})})
 @faults_are_final
 def video_versions(
     context: dg.AssetExecutionContext,
