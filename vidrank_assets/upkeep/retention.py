@@ -17,7 +17,7 @@ import polars as pl
 
 from vidrank_assets import settings
 from vidrank_assets.capture.remembered import THUMBNAIL_CHECKS, VIDEO_CATALOGUE
-from vidrank_assets.tables import CHANNEL_SNAPSHOTS
+from vidrank_assets.tables import CHANNEL_SNAPSHOTS, HORIZON_TARGETS
 
 #: What rows of the Data API say in their column `source`.
 API = "youtube_api"
@@ -34,6 +34,7 @@ _METADATA_READ_AT = (
     pl.when(pl.col("gone_at").is_null()).then("metadata_at").otherwise(pl.min_horizontal("metadata_at", "described_at"))
 ).alias("metadata_at")
 _OF_CHANNELS = ("channel_title", "channel_country")
+LABEL = ("video_id", "label_known_at")
 NAMES_OF_CHANNELS = ("channel_id", *_OF_CHANNELS)
 
 
@@ -78,12 +79,14 @@ class Readings:
     catalogue: `remembered.VIDEO_CATALOGUE`. checks: `remembered.THUMBNAIL_CHECKS`.
     channels: `channel_id`, `channel_title` and `channel_country` of each channel's newest reading that has not expired.
     own_videos: ids of the videos of one's own channels.
+    labels: `video_id` and `label_known_at` of labels whose last capture is of the API, though the first was not.
     """
 
     catalogue: pl.DataFrame = field(default_factory=VIDEO_CATALOGUE.empty)
     checks: pl.DataFrame = field(default_factory=THUMBNAIL_CHECKS.empty)
     channels: pl.DataFrame = field(default_factory=lambda: CHANNEL_SNAPSHOTS.empty().select(NAMES_OF_CHANNELS))
     own_videos: frozenset[str] = frozenset()
+    labels: pl.DataFrame = field(default_factory=lambda: HORIZON_TARGETS.empty().select(LABEL))
 
     @cached_property
     def described(self) -> pl.DataFrame:
@@ -143,9 +146,16 @@ class Rules:
         return self._without(rows, self._is_api_of_others() & (pl.col("seen_at") < self.limits.described) & ~confirmed)
 
     def horizon_targets(self, rows: pl.DataFrame) -> Outcome:
-        """A label is as old as the first capture that it was made from; its title is that capture's."""
-        is_api = _is_api() & ~_among("channel_id", self.limits.own_channels)
-        kept = rows.filter(~(is_api & (pl.col("first_captured_at") < self.limits.counted)))
+        """A label is as old as the first capture that it was made from; its title is that capture's.
+
+        Where an archive saw the video first and the API last, it is as old as the last.
+        """
+        others = ~_among("channel_id", self.limits.own_channels)
+        is_api = _is_api() & others
+        by_first = is_api & (pl.col("first_captured_at") < self.limits.counted)
+        of_api = pl.struct(LABEL).is_in(self.readings.labels.select(pl.struct(LABEL)).to_series().implode())
+        by_last = others & of_api.fill_null(False) & (pl.col("label_known_at") < self.limits.counted).fill_null(False)
+        kept = rows.filter(~(by_first | by_last))
         return self._described_anew(kept, is_api, "first_captured_at", removed=rows.height - kept.height)
 
     def features(self, rows: pl.DataFrame, targets: pl.DataFrame) -> Outcome:

@@ -9,10 +9,10 @@ import polars as pl
 from vidrank_assets.capture.remembered import THUMBNAIL_CHECKS, VIDEO_CATALOGUE
 from vidrank_assets.features.embedding import titles
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import MEDIA_FILES, SNAPSHOTS, TABLES, THUMBNAILS
+from vidrank_assets.tables import HORIZON_TARGETS, MEDIA_FILES, SNAPSHOTS, TABLES, THUMBNAILS
 from vidrank_assets.upkeep import live_source, places, run_folders
 from vidrank_assets.upkeep.changes import Changes, Replaced, Swept
-from vidrank_assets.upkeep.retention import API, NAMES_OF_CHANNELS, OF_TABLES, Limits, Readings, Retention, Rules
+from vidrank_assets.upkeep.retention import API, LABEL, NAMES_OF_CHANNELS, OF_TABLES, Limits, Readings, Retention, Rules
 from vidrank_assets.upkeep.vectors import sweep_vectors
 
 _CONTENT = ["video_id", "content_hash"]
@@ -70,7 +70,24 @@ def readings(store: Storage, limits: Limits) -> Readings:
         checks=live_source.remembered(store, live_source.CHECKS, THUMBNAIL_CHECKS),
         channels=channels.select(NAMES_OF_CHANNELS),
         own_videos=places.videos_of(store, limits.own_channels) | set(own) if limits.own_channels else frozenset(),
+        labels=_labels_of_api(store, limits),
     )
+
+
+def _labels_of_api(store: Storage, limits: Limits) -> pl.DataFrame:
+    """The expired labels of videos that the API did not see first, whose last capture is the API's."""
+    expired_ones = [
+        rows.filter(pl.col("source") != API, pl.col("label_known_at") < limits.counted).select(LABEL)
+        for rows in places.columns_of(store, HORIZON_TARGETS, [*LABEL, "source"])
+    ]
+    wanted = pl.concat([HORIZON_TARGETS.empty().select(LABEL), *expired_ones]).unique()
+    if wanted.is_empty():
+        return wanted
+    of_api = [
+        rows.filter(source=API).select("video_id", label_known_at="captured_at").join(wanted, on=LABEL, how="semi")
+        for rows in places.columns_of(store, SNAPSHOTS, ["video_id", "captured_at", "source"])
+    ]
+    return pl.concat([wanted.clear(), *of_api])
 
 
 def _strip_runs(changes: Changes, limits: Limits, own_videos: frozenset[str], now: datetime) -> None:

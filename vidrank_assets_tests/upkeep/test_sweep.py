@@ -142,6 +142,16 @@ def test_what_would_expire_is_counted_without_touching_a_file(planted, there, at
     assert done.removed["snapshots"] == 3 and done.removed["fused_embeddings"] == 3
 
 
+def test_a_label_of_a_video_that_an_archive_saw_first_goes_when_its_last_capture_is_of_the_api(planted, there, at):
+    key = "horizon_targets/horizon=7d/data.parquet"
+    rows = planted.read_table(key).with_columns(source=pl.lit("archive"), label_known_at="first_captured_at")
+    planted.write_table(key, rows)
+    swept(planted, DEFAULT, at(29))
+    assert planted.read_table(key).equals(rows)
+    swept(planted, DEFAULT, at(31))
+    assert planted.read_table(key)["video_id"].to_list() == [there.FROM_ARCHIVE]
+
+
 @pytest.mark.parametrize("retention", MODES, ids=lambda each: each.mode)
 def test_archives_keep_their_bytes(planted, there, at, retention):
     before = there.contents(planted)
