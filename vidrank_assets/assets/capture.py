@@ -132,7 +132,7 @@ def captured_videos(
     yield dg.MaterializeResult(asset_key=REJECTED_CAPTURES.name, value=tables)
 
 
-@dg.asset(**daily_table(CHANNEL_SNAPSHOTS, pool=_POOL))
+@daily_table(CHANNEL_SNAPSHOTS, pool=_POOL)
 @faults_are_final
 def channel_snapshots(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]
@@ -147,7 +147,7 @@ def channel_snapshots(
     yield dg.MaterializeResult(value=tables, check_results=[conforms])
 
 
-@dg.asset(**daily_table(THUMBNAILS, pool=_POOL), deps=[SNAPSHOTS.name])
+@daily_table(THUMBNAILS, pool=_POOL, deps=[SNAPSHOTS.name])
 @faults_are_final
 def thumbnails(
     context: dg.AssetExecutionContext, config: CaptureConfig, store: dg.ResourceParam[FolderStore]

@@ -23,7 +23,7 @@ from vidrank_assets.upkeep.live_source import holds_api_data
 _DAY = pl.col("captured_at").dt.date()
 
 
-@dg.asset(**daily_table(MEDIA_FILES))
+@daily_table(MEDIA_FILES)
 @faults_are_final
 def media_files(
     context: dg.AssetExecutionContext, snapshots: pl.LazyFrame, store: dg.ResourceParam[FolderStore]

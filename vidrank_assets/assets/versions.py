@@ -22,7 +22,7 @@ _TITLE, _THUMBNAIL = pl.col("part") == "title", pl.col("part") == "thumbnail"
 _FIRST = pl.col("version") == 1
 
 
-@dg.asset(**daily_table(VIDEO_VERSIONS), ins={THUMBNAILS.name: dg.AssetIn(metadata={"optional": True})})
+@daily_table(VIDEO_VERSIONS, ins={THUMBNAILS.name: dg.AssetIn(metadata={"optional": True})})
 @faults_are_final
 def video_versions(
     context: dg.AssetExecutionContext,

@@ -144,7 +144,7 @@ def test_a_day_from_the_data_api_says_what_it_cost_and_that_it_is_complete(captu
     assert shown["state"].value == "complete"
     assert shown["spent_today_shared"].value == fake.spent["shared"] > 0
     assert shown["videos"].value == captured.table("snapshots").height > 0
-    assert not shown["preview"].records and "made of API data" in shown["preview_left_out"].value
+    assert not shown["preview"].records and "API data" in shown["preview_left_out"].value
     assert captured.table("thumbnails").height > 0
     assert set(captured.table("channel_snapshots")["source"]) == {"youtube_api"}
 

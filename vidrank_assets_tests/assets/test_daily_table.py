@@ -6,7 +6,7 @@ from vidrank_assets.tables import THUMBNAILS
 
 
 def test_an_asset_of_a_table_is_called_as_it_and_shows_its_columns():
-    @dg.asset(**daily_table(THUMBNAILS, pool="capture"))
+    @daily_table(THUMBNAILS, pool="capture")
     def pictures():
         """Any pictures."""
 
