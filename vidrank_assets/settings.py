@@ -40,7 +40,7 @@ _QUOTA = {
 class Settings(BaseSettings):
     """Every setting, its default and its meaning. Credentials of AWS stay in its variables and are never kept here."""
 
-    model_config = SettingsConfigDict(env_prefix="VIDRANK_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="VIDRANK_", extra="ignore", env_ignore_empty=True)
 
     storage: str = Field(default_factory=_beside_the_instance, description="a folder, or s3://bucket/prefix")
     s3_endpoint: str | None = Field(None, description="URL of an S3-compatible server; AWS when empty")

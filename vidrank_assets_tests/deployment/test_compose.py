@@ -94,7 +94,15 @@ def test_only_the_web_page_is_published_and_only_on_the_loopback():
 
 def test_volumes_that_are_used_are_declared():
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert used == set(COMPOSE["volumes"])
+    assert {name for name in used if not name.startswith("./")} == set(COMPOSE["volumes"])
+
+
+def test_the_key_of_the_data_api_and_the_watch_list_are_given_to_runs_only():
+    reads = {name for name, service in SERVICES.items() if "env_file" in service or "./watch" in str(service)}
+    assert reads == {"code"}
+    assert "YOUTUBE_API_KEY" not in TEXT
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert "/capture.env" in ignored and SERVICES["code"]["env_file"] == [{"path": "capture.env", "required": False}]
 
 
 def test_the_code_server_is_reached_where_it_listens():
