@@ -151,10 +151,12 @@ sweep_daily = dg.define_asset_job(
     dg.AssetSelection.assets("retention_sweep"),
     description="Removes or refreshes the API data whose time is up.",
 )
-#: Soon after midnight: what was read on a day has then been kept for 30 days and minutes at most.
+#: Soon after midnight: what was read on a day has then been kept for 30 days and minutes at most. It is on from the
+#: start, because the terms of the Data API ask for it; where nothing is of the API it does nothing.
 daily_sweep = dg.ScheduleDefinition(
     name="daily_sweep",
     job=sweep_daily,
     cron_schedule="15 0 * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Sweeps expired API data at 00:15 UTC.",
 )
