@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlparse
 
@@ -52,7 +53,7 @@ class YouTubeClient:
     ) -> None:
         self._pages, self._ledger, self._clock = pages, ledger, clock
         self._key, self._endpoint = key, _checked(endpoint)
-        self._methods: Any = None
+        self._resources: dict[str, Any] = {}
 
     def ask(self, request: Request) -> Answer:
         """The answer that is kept, or that Google gives now.
@@ -60,10 +61,12 @@ class YouTubeClient:
         Raises QuotaSpent: it may not be asked now. SourceRefused: Google will not answer. SourceUnavailable: it could
         not be reached, or could not answer, in five attempts.
         """
-        if request not in self._pages:
-            with self._unanswered(request):
-                self._pages.keep(request, self._asked(request))
-        return self._pages.read(request)
+        if request in self._pages:
+            return self._pages.read(request)
+        with self._unanswered(request):
+            answer = self._asked(request)
+        self._pages.keep(request, answer)
+        return answer
 
     def assert_accepted(self) -> None:
         """Ask for one channel and keep nothing: costs a unit. Raises what `ask` raises."""
@@ -77,8 +80,7 @@ class YouTubeClient:
 
     def knows(self, method: str) -> bool:
         """Whether the installed client has a method: `videos.batchGetStats` came in 2026."""
-        resource, name = method.split(".")
-        return hasattr(getattr(self._built(), resource)(), name)
+        return self._method(method) is not None
 
     def _asked(self, request: Request) -> Answer:
         import stamina
@@ -96,10 +98,9 @@ class YouTubeClient:
                 "the Data API answers only to a key; VIDRANK_YOUTUBE_API_KEY is not set. Create one in the Google "
                 "Cloud console, under APIs & Services, Credentials, and export it."
             )
-        resource, method = request.method.split(".")
         # The client takes only a list for several values.
         params = {name: list(told) if isinstance(told, tuple) else told for name, told in request.params.items()}
-        call = getattr(getattr(self._built(), resource)(), method)(**params)
+        call = self._method(request.method)(**params)
         self._ledger.spend(request.method, at=self._clock())
         try:
             response, body = call.execute()
@@ -135,21 +136,26 @@ class YouTubeClient:
     def _without_key(self, said: str) -> str:
         return said.replace(self._key.get_secret_value(), "***") if self._key else said
 
-    def _built(self) -> Any:
-        """Google's client, built without a download."""
-        if self._methods is None:
-            from googleapiclient.discovery import build
+    def _method(self, method: str) -> Any:
+        """A method of Google's client, which would make all of a resource's methods anew each time it is asked."""
+        resource, name = method.split(".")
+        if resource not in self._resources:
+            self._resources[resource] = getattr(self._client, resource)()
+        return getattr(self._resources[resource], name, None)
 
-            self._methods = build(
-                "youtube",
-                "v3",
-                http=_Transport(),
-                requestBuilder=_with_key(self._key),
-                client_options={"api_endpoint": self._endpoint},
-                static_discovery=True,
-                cache_discovery=False,
-            )
-        return self._methods
+    @cached_property
+    def _client(self) -> Any:
+        """Google's client, built without a download."""
+        from googleapiclient.discovery import build
+
+        return build(
+            "youtube",
+            "v3",
+            http=_Transport(),
+            requestBuilder=_with_key(self._key),
+            client_options={"api_endpoint": self._endpoint},
+            static_discovery=True,
+        )
 
 
 class _FullJitter:
