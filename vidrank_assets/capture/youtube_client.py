@@ -52,7 +52,9 @@ class YouTubeClient:
         clock: Callable[[], datetime],
     ) -> None:
         self._pages, self._ledger, self._clock = pages, ledger, clock
-        self._key, self._endpoint = key, _checked(endpoint)
+        # A key that was read from a file often ends in a newline.
+        self._key = SecretStr(key.get_secret_value().strip()) if key else None
+        self._endpoint = _checked(endpoint)
         self._resources: dict[str, Any] = {}
 
     def ask(self, request: Request) -> Answer:
@@ -93,11 +95,7 @@ class YouTubeClient:
     def _asked_once(self, request: Request) -> Answer:
         from urllib3.exceptions import HTTPError
 
-        if self._key is None or not self._key.get_secret_value().strip():
-            raise SourceRefused(
-                "the Data API answers only to a key; VIDRANK_YOUTUBE_API_KEY is not set. Create one in the Google "
-                "Cloud console, under APIs & Services, Credentials, and export it."
-            )
+        self._assert_key()
         # The client takes only a list for several values.
         params = {name: list(told) if isinstance(told, tuple) else told for name, told in request.params.items()}
         call = self._method(request.method)(**params)
@@ -107,6 +105,20 @@ class YouTubeClient:
         except (HTTPError, OSError) as fault:
             raise _TryAgain(type(fault).__name__) from None
         return self._judged(request, response, body)
+
+    def _assert_key(self) -> None:
+        """Raises SourceRefused: there is no key, or none that a header can hold, of which the fault would show it."""
+        secret = self._key.get_secret_value() if self._key else ""
+        if not secret:
+            raise SourceRefused(
+                "the Data API answers only to a key; VIDRANK_YOUTUBE_API_KEY is not set. Create one in the Google "
+                "Cloud console, under APIs & Services, Credentials, and export it."
+            )
+        if not (secret.isascii() and secret.isprintable()):
+            raise SourceRefused(
+                "VIDRANK_YOUTUBE_API_KEY must be one line of letters, digits, - and _; it holds other characters. Copy "
+                "the key again from the credentials page of the Google Cloud console."
+            )
 
     def _judged(self, request: Request, response: Mapping[str, Any], body: bytes) -> Answer:
         """The answer, if it is one. One that an item is not there is: that was paid for too."""

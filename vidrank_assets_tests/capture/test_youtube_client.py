@@ -119,6 +119,19 @@ def test_without_a_key_nothing_is_asked(team, ledger):
     assert not team.fake.asked and ledger.spent("shared", at=NOW) == 0
 
 
+def test_blanks_around_a_key_that_was_read_from_a_file_are_not_sent(team, ledger):
+    assert connected(team, ledger, key=f" {team.fake.key}\n").ask(channels(team)).status == 200
+
+
+@pytest.mark.parametrize("within", ["\r\nX-Other: 1\n", "…", "\x00"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(team, ledger, within):
+    key = f"{team.fake.key}{within}{team.fake.key}"
+    with pytest.raises(SourceRefused, match="one line of letters") as refused:
+        connected(team, ledger, key=key).ask(channels(team))
+    assert team.fake.key not in "".join(traceback.format_exception(refused.value))
+    assert not team.fake.asked
+
+
 def test_an_item_that_is_not_there_is_an_answer_and_is_kept(team, client):
     team.fake.fault("playlistItems.list", "playlist_not_found", times=1)
     request = Request("playlistItems.list", {"part": "snippet", "playlistId": "UUnowhere"})
