@@ -88,23 +88,35 @@ class YouTubeSlot:
         niches |= {handles[handle]: niche for handle, niche in by_handle.items() if handle in handles}
         read: dict[str, Channel] = {}
         for request in plan.channels_by_id(sorted(niches)):
-            for item, at in self._items(request, answers.channels):
-                read.setdefault(item.channel_id, Channel(item, niches.get(item.channel_id, ""), at))
+            if answered := self._read(request, answers.channels):
+                page, at = answered
+                read |= {item.channel_id: Channel(item, niches.get(item.channel_id, ""), at) for item in page.items}
+                self._not_found(request, _left_out(request, page))
         for handle in sorted(set(by_handle) - set(handles)):
-            for item, at in self._items(plan.channel_by_handle(handle), answers.channels):
-                handles[handle] = item.channel_id
-                read.setdefault(item.channel_id, Channel(item, by_handle[handle], at))
+            request = plan.channel_by_handle(handle)
+            if answered := self._read(request, answers.channels):
+                page, at = answered
+                for item in page.items:
+                    handles[handle] = item.channel_id
+                    read.setdefault(item.channel_id, Channel(item, by_handle[handle], at))
+                self._not_found(request, [] if page.items or page.rejected else [handle])
         return list(read.values())
 
     def uploads(self, channels: Iterable[Channel], *, known: set[str], since: datetime) -> list[Found]:
         """What the channels have uploaded since a moment: page by page, until one holds nothing new."""
-        found = []
+        found: list[Found] = []
         for channel in channels:
+            listed: list[Found] = []
             for page, at in self._pages_of(channel.item.uploads_playlist_id):
-                found += [Found(item, channel.niche, at) for item in page.items]
+                listed += [Found(item, channel.niche, at) for item in page.items]
                 new = [item for item in page.items if item.video_id not in known and item.published_at >= since]
                 if len(new) < len(page.items) or not new:
                     break
+            else:
+                # What is known ends the reading the next time, so nothing is of a list that was cut short.
+                if self.stopped and listed and page.next_page_token:
+                    continue
+            found += listed
         return found
 
     def searched(self, watch_list: WatchList, *, begun_at: datetime) -> list[Found]:
@@ -133,12 +145,7 @@ class YouTubeSlot:
                 continue
             page, at = answered
             read += [Described(item.video_id, item, at) for item in page.items]
-            unread = {each.item_id for each in page.rejected}
-            if None not in unread:
-                gone = (
-                    set(cast(tuple[str, ...], request.params["id"])) - {item.video_id for item in page.items} - unread
-                )
-                read += [Described(video_id, None, at) for video_id in sorted(gone)]
+            read += [Described(video_id, None, at) for video_id in _left_out(request, page)]
         return read
 
     def set_aside(self, reason: str, found: str | None, video_id: str | None) -> None:
@@ -178,8 +185,7 @@ class YouTubeSlot:
         # An answer that came a moment after midnight is still of the day that it was asked on.
         at = min(answer.answered_at, self._slot.ends_at - _SOON)
         if answer.status != _OK:
-            asked = str(request.params.get("playlistId") or request.params.get("forHandle") or "")
-            self._reject(request.method, Rejected("not_found", asked, None, ""))
+            self._not_found(request, [str(request.params.get("playlistId") or request.params.get("forHandle") or "")])
             return None
         page = parse(answer.body)
         for each in page.rejected:
@@ -190,6 +196,10 @@ class YouTubeSlot:
         if self.stopped is None and self._clock() >= self._slot.ends_at:
             self.stopped = "cut_at_midnight"
         return self.stopped is not None
+
+    def _not_found(self, request: Request, asked: Iterable[str]) -> None:
+        for each in asked:
+            self._reject(request.method, Rejected("not_found", each, None, ""))
 
     def _reject(self, method: str, rejected: Rejected) -> None:
         self._set_aside.append(
@@ -203,3 +213,11 @@ class YouTubeSlot:
                 "source": "youtube_api",
             }
         )
+
+
+def _left_out(request: Request, page: Page[Any]) -> list[str]:
+    """The ids that a whole answer says nothing of; none where some of what it says could not be read."""
+    unread = {each.item_id for each in page.rejected}
+    told = {item.channel_id if isinstance(item, ChannelItem) else item.video_id for item in page.items}
+    asked = cast(tuple[str, ...], request.params["id"])
+    return [] if None in unread else sorted(set(asked) - told - unread)

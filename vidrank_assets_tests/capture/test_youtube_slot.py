@@ -46,6 +46,20 @@ def test_a_handle_is_resolved_once_and_asked_for_by_id_from_then_on(team, slot, 
     assert team.fake.asked[-1].params["id"] == (first.item.channel_id,)
 
 
+def test_a_channel_or_a_handle_that_is_not_there_is_set_aside(team, slot):
+    absent = "UC" + "x" * 22
+    team.watch({"tech": {"channels": [*team.fake.channel_ids, absent], "handles": ["@nobody-has-this"]}})
+    assert len(channels(team, slot)) == len(team.fake.channel_ids)
+    told = slot.rejected.select("reason", "found", "file").rows()
+    assert told == [("not_found", absent, "channels.list"), ("not_found", "@nobody-has-this", "channels.list")]
+
+
+def test_of_channels_whose_answer_cannot_be_read_nothing_is_said(team, slot):
+    team.fake.fault("channels.list", "cut_json")
+    assert channels(team, slot) == []
+    assert slot.rejected["reason"].to_list() == ["malformed_page"]
+
+
 def test_uploads_are_read_page_by_page_until_a_page_holds_nothing_new(team, slot, monkeypatch):
     monkeypatch.setattr("vidrank_assets.capture.youtube_plan.PAGE", 3)
     (channel, *_) = sorted(channels(team, slot), key=lambda each: -each.item.video_count)
@@ -58,6 +72,18 @@ def test_uploads_are_read_page_by_page_until_a_page_holds_nothing_new(team, slot
     found = again.uploads([channel], known={ids[2]}, since=SINCE)
     assert ids[2] in {each.item.video_id for each in found}
     assert len(found) <= 6
+
+
+def test_uploads_whose_list_is_cut_short_are_left_for_the_next_time_which_finds_them_all(team, next_day, monkeypatch):
+    monkeypatch.setattr("vidrank_assets.capture.youtube_plan.PAGE", 3)
+    (channel, *_) = sorted(channels(team, reader(team)), key=lambda each: -each.item.video_count)
+    team.fake.fault("playlistItems.list", "quota_exceeded", after=1, times=None)
+    cut = reader(team)
+    assert cut.uploads([channel], known=set(), since=SINCE) == []
+    assert cut.waiting
+    team.fake.heal()
+    found = reader(team, next_day).uploads([channel], known=set(), since=SINCE)
+    assert len({each.item.video_id for each in found}) >= 7
 
 
 def test_uploads_older_than_the_watch_end_the_reading(team, slot, monkeypatch):
