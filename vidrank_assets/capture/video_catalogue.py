@@ -15,9 +15,14 @@ _DESCRIBED = (
     *_SHOWN, "tags", "category_id", "published_at", "duration_sec", "default_language", "default_audio_language",
 )  # fmt: skip
 
+_OPTIONAL = ("tags", "default_language", "default_audio_language")
 
-def with_found(catalogue: pl.DataFrame, found: Iterable[Found]) -> pl.DataFrame:
-    """The catalogue and the videos it did not hold; what a page shows of the others is brought up to date."""
+
+def with_found(catalogue: pl.DataFrame, found: Sequence[Found]) -> pl.DataFrame:
+    """The catalogue and the videos it did not hold; what a page shows of the others is brought up to date.
+
+    A video that was gone and is among a channel's uploads again is there again, and its metadata is to be read anew.
+    """
     rows = _frame(
         {
             "video_id": each.item.video_id,
@@ -34,7 +39,13 @@ def with_found(catalogue: pl.DataFrame, found: Iterable[Found]) -> pl.DataFrame:
     ).unique("video_id", keep="first", maintain_order=True)
     shown = rows.select("video_id", *_SHOWN, "described_at")
     new = rows.join(catalogue, on="video_id", how="anti", maintain_order="left")
-    return pl.concat([catalogue.update(shown, on="video_id"), new])
+    # A search goes on finding what was deleted.
+    listed = [each.item.video_id for each in found if not isinstance(each.item, FoundItem)]
+    is_back = pl.col("gone_at").is_not_null() & pl.col("video_id").is_in(listed)
+    there = catalogue.update(shown, on="video_id").with_columns(
+        pl.when(~is_back).then(name).alias(name) for name in ("gone_at", "metadata_at")
+    )
+    return pl.concat([there, new])
 
 
 def with_counters(catalogue: pl.DataFrame, counted: Sequence[Counted]) -> pl.DataFrame:
@@ -63,10 +74,13 @@ def with_metadata(catalogue: pl.DataFrame, described: Sequence[Described]) -> pl
         for each in described
     ).unique("video_id", keep="last", maintain_order=True)
     told = rows.select("video_id", *_DESCRIBED, "described_at", "metadata_at")
+    # A creator may take these away, and an answer leaves out what there is none of.
+    optional = rows.filter(pl.col("gone_at").is_null()).select("video_id", *_OPTIONAL)
     asked = pl.col("video_id").is_in(rows["video_id"].implode())
     gone = rows.select("video_id", pl.col("gone_at").alias("_gone_at"))
     return (
         catalogue.update(told, on="video_id")
+        .update(optional, on="video_id", include_nulls=True)
         .join(gone, on="video_id", how="left", maintain_order="left")
         # Who was gone before stays gone since then; who is there again was never gone.
         .with_columns(

@@ -108,11 +108,12 @@ class YouTubeApi:
         slot, memory = self._begun()
         begun_at, planned = memory.begin(self.now, self._planned_units)
         reader, before, handles = self._reader(slot), memory.catalogue(), memory.handles()
-        channels = reader.channels(self._watch_list, handles)
         known = before.filter(self._due(slot, begun_at))
         counted = reader.counters(sorted(known["video_id"]))
+        channels = reader.channels(self._watch_list, handles)
         catalogue = video_catalogue.with_found(before, self._found(reader, channels, before, begun_at))
-        new = catalogue.join(before, on="video_id", how="anti").filter(self._due(slot, begun_at))
+        # New, or there again.
+        new = catalogue.join(known, on="video_id", how="anti").filter(self._due(slot, begun_at))
         counted += reader.counters(sorted(new["video_id"]))
         wanted = {*known["video_id"], *new["video_id"]}
         catalogue, again = self._asked_again(reader, catalogue, wanted, counted)
@@ -183,7 +184,9 @@ class YouTubeApi:
         for each in described:
             if each.item is None:
                 reader.set_aside("gone", "deleted or private", each.video_id)
-        for video_id in sorted(unread - {each.video_id for each in described}):
+        # When the reading was stopped, they are asked for when it goes on.
+        not_read = set() if reader.stopped else unread - {each.video_id for each in described}
+        for video_id in sorted(not_read):
             reader.set_aside("not_read", "no answer held its counters", video_id)
         return video_catalogue.with_metadata(catalogue, described), there
 

@@ -100,6 +100,23 @@ def test_a_video_that_is_gone_is_gone_since_it_was_first_missed_until_it_is_ther
     assert row(back)["gone_at"] is None
 
 
+def test_a_video_that_is_among_the_uploads_again_is_there_and_its_metadata_is_to_be_read(known):
+    gone = video_catalogue.with_metadata(known, [Described("aaaaaaaaaaa", None, MONDAY)])
+    by_search = FoundItem.model_construct(**shown("aaaaaaaaaaa", "Cats"))
+    assert row(video_catalogue.with_found(gone, found(by_search, at=TUESDAY)))["gone_at"] == MONDAY
+    back = row(video_catalogue.with_found(gone, found(upload(), at=TUESDAY)))
+    assert (back["gone_at"], back["metadata_at"], back["query"]) == (None, None, "tech")
+
+
+def test_tags_and_languages_that_were_taken_away_are_there_no_more(known):
+    tagged = video_catalogue.with_metadata(known, [Described("aaaaaaaaaaa", video(), MONDAY)])
+    without = video().model_copy(update={"tags": None, "default_audio_language": None})
+    told = row(video_catalogue.with_metadata(tagged, [Described("aaaaaaaaaaa", without, TUESDAY)]))
+    assert (told["tags"], told["default_audio_language"], told["category_id"]) == (None, None, "22")
+    gone = row(video_catalogue.with_metadata(tagged, [Described("aaaaaaaaaaa", None, TUESDAY)]))
+    assert gone["tags"] == ["a", "b"]
+
+
 def test_videos_of_which_nothing_was_asked_stay_as_they_were(known):
     both = video_catalogue.with_found(known, found(upload("bbbbbbbbbbb")))
     gone = video_catalogue.with_metadata(both, [Described("bbbbbbbbbbb", None, TUESDAY)])

@@ -1,3 +1,4 @@
+import json
 from datetime import date, timedelta
 
 import polars as pl
@@ -113,6 +114,28 @@ def test_a_deleted_video_is_set_aside_once_and_not_asked_for_again(large_team):
     asked = [video for each in team.asked("videos.batchGetStats")[-8:] for video in each.params["id"]]
     assert len(asked) > 300
     assert not set(gone) & set(asked)
+
+
+def test_a_video_that_was_away_for_a_day_is_captured_again_as_soon_as_it_is_listed(team, next_day):
+    before = set(team.captured().rows["video_id"])
+    team.fake.fault("videos.batchGetStats", "missing_ids", share=0.5, times=None)
+    team.fake.fault("videos.list", "missing_ids", share=1.0)
+    assert team.captured(next_day).told["gone_videos"] > 10
+    team.fake.heal()
+    rows, rejected, told = team.captured(next_day + timedelta(days=1))
+    assert told["gone_videos"] == 0
+    assert before <= {*rows["video_id"], *rejected["video_id"]}
+
+
+def test_counters_of_known_videos_are_read_even_when_nothing_else_may_be_asked(team, monkeypatch, next_day):
+    known = team.captured().rows.height
+    shared = {"channels.list": 1, "playlistItems.list": 1, "videos.list": 1}
+    stats = {"limit": 100, "costs": {"videos.batchGetStats": 1}}
+    buckets = {"shared": {"limit": 0, "costs": shared}, "stats": stats}
+    monkeypatch.setenv("VIDRANK_QUOTA", json.dumps(buckets))
+    rows, _, told = team.captured(next_day)
+    assert rows.height == known
+    assert told["state"] == "waiting_for_quota"
 
 
 def test_a_malformed_item_is_set_aside_with_its_reason_and_the_others_are_captured(team):
