@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import dagster as dg
 
@@ -15,9 +16,14 @@ from vidrank_assets.tables import SNAPSHOTS
 
 
 def _hours(settings: Settings) -> list[int]:
-    """The hours of the day, UTC, at which captures begin: the first is set, the others are evenly spaced from it."""
+    """The hours of the day, UTC, at which captures begin: one is set, and the others are as late in their slots.
+
+    A slot has at most one capture, so where 24 hours are not so many equal parts, some begin an hour earlier.
+    """
     n = settings.captures_per_day
-    return sorted((settings.capture_hour + round(i * 24 / n)) % 24 for i in range(n))
+    begins = [-(-24 * slot // n) for slot in range(n + 1)]
+    late = settings.capture_hour - max(hour for hour in begins if hour <= settings.capture_hour)
+    return [min(hour + late, after - 1) for hour, after in pairwise(begins)]
 
 
 #: The one switch: turn it on, and each day is captured, and what depends on captures is refreshed after it.
@@ -46,7 +52,10 @@ def resume_after_reset(context: dg.SensorEvaluationContext) -> dg.RunRequest | N
         return None
     if now < datetime.fromisoformat(resumes_at):
         return None
-    return dg.RunRequest(run_key=f"{day}-{resumes_at}", partition_key=day)
+    run = context.instance.get_run_by_id(latest.run_id)
+    # It may have had another source or watch list than the settings name.
+    ops = run.run_config.get("ops", {}) if run else {}
+    return dg.RunRequest(run_key=f"{day}-{resumes_at}", partition_key=day, run_config={"ops": ops})
 
 
 @dg.run_status_sensor(

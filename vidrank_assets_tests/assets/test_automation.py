@@ -14,6 +14,7 @@ from vidrank_assets.assets.automation import (
     weekly_training,
 )
 from vidrank_assets.assets.run_id import BACKFILL
+from vidrank_assets.capture.cadence import Slot
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.definitions import definitions
 from vidrank_assets.errors import NoRows
@@ -47,6 +48,17 @@ def test_captures_are_evenly_spaced_from_the_hour_that_is_set(monkeypatch, hour,
     assert _hours(Settings()) == hours
 
 
+@pytest.mark.parametrize("a_day", range(1, 25))
+def test_every_slot_of_a_day_has_one_capture_and_one_of_them_begins_at_the_hour_that_is_set(monkeypatch, a_day):
+    monkeypatch.setenv("VIDRANK_CAPTURES_PER_DAY", str(a_day))
+    for hour in range(24):
+        monkeypatch.setenv("VIDRANK_CAPTURE_HOUR", str(hour))
+        hours = _hours(Settings())
+        slots = [Slot.at(datetime(2026, 3, 1, each, tzinfo=UTC), a_day).number for each in hours]
+        assert slots == list(range(a_day))
+        assert hour in hours
+
+
 def resumed(**told):
     """What the sensor asks for when the latest capture said so."""
     day = told.pop("day", f"{datetime.now(UTC):%Y-%m-%d}")
@@ -59,6 +71,26 @@ def test_a_capture_that_waited_for_its_quota_goes_on_after_the_reset():
     before = datetime.now(UTC) - timedelta(minutes=1)
     request = resumed(state="waiting_for_quota", resumes_at=before.isoformat())
     assert request.partition_key == f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def test_a_capture_goes_on_with_the_source_and_the_watch_list_that_it_began_with():
+    now = datetime.now(UTC)
+    waits = {"state": "waiting_for_quota", "resumes_at": (now - timedelta(minutes=1)).isoformat()}
+
+    @dg.op(config_schema=dg.Permissive())
+    def captured_videos(context):
+        context.log_event(dg.AssetMaterialization("snapshots", partition=f"{now:%Y-%m-%d}", metadata=waits))
+
+    @dg.job
+    def begun():
+        captured_videos()
+
+    config = {"source": "youtube_api", "options": {"watch_list": "/watched.yaml"}}
+    ops = {"captured_videos": {"config": config}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        begun.execute_in_process(instance=instance, run_config={"loggers": {"console": {}}, "ops": ops})
+        request = resume_after_reset(dg.build_sensor_context(instance=instance))
+    assert request.run_config == {"ops": ops}
 
 
 def test_a_capture_is_not_resumed_before_the_reset_nor_on_another_day_nor_when_it_is_complete():
