@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from vidrank_assets.capture.base import Captures
+from vidrank_assets.capture.cadence import Slot
 from vidrank_assets.capture.image_host import PASSING, Answer, Wanted, fetched
 from vidrank_assets.capture.remembered import FOLDER, THUMBNAIL_CHECKS, newest_catalogue
 from vidrank_assets.capture.youtube_plan import METADATA_DAYS
@@ -37,7 +38,7 @@ def new_thumbnails(
     clock: Callable[[], datetime],
     log: Callable[[str], object] = _log.info,
 ) -> Captures:
-    """The pictures of today that were not stored before: `tables.THUMBNAILS`, sorted by its key.
+    """The pictures of today that are new or replaced another: `tables.THUMBNAILS`, sorted by its key.
 
     What could not be had is set aside with its reason. Called again on the same day, it asks for what is left.
     Raises InvalidInput: an origin of the allow list is none.
@@ -50,12 +51,16 @@ def new_thumbnails(
     wanted = _wanted(newest_catalogue(store), before, stored, done, now)
     asked = wanted.head(max(0, MOST_A_DAY - done.height))
     answers = fetched(_asking(asked), origins=origins, log=log)
+    # A picture that comes a moment after midnight is still of the day that it was asked for.
+    day_ends = Slot.at(now, 1).ends_at - timedelta(microseconds=1)
     while batch := list(islice(answers, _TOGETHER)):
-        part = pl.DataFrame([_row(answer, clock()) for answer in batch], schema=_PART)
+        part = pl.DataFrame([_row(answer, min(clock(), day_ends)) for answer in batch], schema=_PART)
         store.write_table(f"{folder}/thumbnails-{done.height:06d}.parquet", part)
         done = pl.concat([done, part])
     _remember(store, before, done, now)
-    return Captures(_pictures(done, stored), _set_aside(done, now), _told(done, before, wanted.height - asked.height))
+    return Captures(
+        _pictures(done, before, stored), _set_aside(done, now), _told(done, before, wanted.height - asked.height)
+    )
 
 
 def _wanted(
@@ -101,8 +106,11 @@ def _row(answer: Answer, at: datetime) -> dict[str, Any]:
     }
 
 
-def _pictures(done: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
-    rows = done.filter(pl.col("image").is_not_null()).join(stored, on=["video_id", "content_hash"], how="anti")
+def _pictures(done: pl.DataFrame, before: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:
+    """One that was stored long ago comes again when it replaces another: the A after a B."""
+    pictures = _with_hash_before(done.filter(pl.col("image").is_not_null()), before)
+    known = pictures.join(stored, on=["video_id", "content_hash"], how="left")
+    rows = known.filter(pl.col("stored").is_null() | (pl.col("was") != pl.col("content_hash")))
     named = rows.with_columns(pl.col("checked_at").alias("captured_at"), pl.lit("youtube_api").alias("source"))
     return named.select(THUMBNAILS.schema.names()).sort(THUMBNAILS.key)
 
@@ -123,8 +131,7 @@ def _set_aside(done: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
 
 def _told(done: pl.DataFrame, before: pl.DataFrame, n_left: int) -> dict[str, Any]:
-    known = before.drop_nulls("content_hash").select("video_id", pl.col("content_hash").alias("was"))
-    pictures = done.filter(pl.col("image").is_not_null()).join(known, on="video_id", how="left")
+    pictures = _with_hash_before(done.filter(pl.col("image").is_not_null()), before)
     return {
         "new": pictures["was"].null_count(),
         "changed": pictures.filter(pl.col("was") != pl.col("content_hash")).height,
@@ -150,11 +157,16 @@ def _stored_before(store: Storage, now: datetime) -> pl.DataFrame:
 
 def _remember(store: Storage, before: pl.DataFrame, done: pl.DataFrame, now: datetime) -> None:
     """Of what is unchanged the hash is known from before; of what could not be had, the host's last word is kept."""
-    today = done.join(before.select("video_id", pl.col("content_hash").alias("was")), on="video_id", how="left")
+    today = _with_hash_before(done, before)
     today = today.with_columns(content_hash=pl.when("unchanged").then("was").otherwise("content_hash"))
     kept = before.join(today, on="video_id", how="anti")
     checks = pl.concat([kept, today.select(THUMBNAIL_CHECKS.schema.names())])
     store.write_table(_checks_key(now), THUMBNAIL_CHECKS.checked(checks).sort("video_id"))
+
+
+def _with_hash_before(done: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+    """Today's answers and, as `was`, the hash of the picture that was there before today; null when none was."""
+    return done.join(before.select("video_id", pl.col("content_hash").alias("was")), on="video_id", how="left")
 
 
 def _checks_key(now: datetime) -> str:

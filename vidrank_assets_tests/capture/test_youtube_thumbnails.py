@@ -1,10 +1,14 @@
 from datetime import timedelta
+from hashlib import sha256
 
 import polars as pl
 import pytest
 
 from vidrank_assets.capture import youtube_thumbnails
-from vidrank_assets.tables import THUMBNAILS
+from vidrank_assets.capture.image_host import Answer
+from vidrank_assets.capture.picture_rules import Picture
+from vidrank_assets.capture.versions import new_versions
+from vidrank_assets.tables import THUMBNAILS, VIDEO_VERSIONS
 from vidrank_assets_tests.capture.conftest import MOMENT
 
 
@@ -58,6 +62,38 @@ def test_a_changed_thumbnail_is_a_row_of_its_day_beside_the_one_before(large_tea
     assert sum(day.told["changed"] for day in days) > 0
     versions = pl.concat([day.rows for day in days]).group_by("video_id").agg(pl.col("content_hash").n_unique())
     assert versions["content_hash"].max() == 2
+
+
+def always(picture):
+    """An image host that shows the same picture of every video."""
+    content = picture.encode()
+    shown = Picture(content, sha256(content).hexdigest(), 320, 180)
+    return lambda wanted, **_: (Answer(each, shown, etag=f'"{picture}"') for each in wanted)
+
+
+def test_a_picture_that_comes_back_after_another_is_a_row_again_and_a_version(team, fetched, monkeypatch):
+    monkeypatch.setattr(youtube_thumbnails, "_YOUNG", timedelta(days=90))
+    history, days = VIDEO_VERSIONS.empty(), []
+    for day, picture in enumerate("ABBA"):
+        monkeypatch.setattr(youtube_thumbnails, "fetched", always(picture))
+        rows, _, told = fetched(MOMENT + timedelta(days=day))
+        assert rows.height == told["new"] + told["changed"]
+        pictures = rows.select("video_id", "captured_at", "content_hash", "source")
+        titles = pictures.clear().rename({"content_hash": "title"})
+        history = pl.concat([history, new_versions(titles, pictures, history)])
+        days.append(set(rows["video_id"]))
+    assert not days[2] & days[1]  # the same picture as the day before is none
+    thrice = history.filter(pl.col("version") == 3)
+    assert set(thrice["video_id"]) == days[0] & days[3]
+    assert len(days[0] & days[3]) > 50
+
+
+def test_a_picture_that_comes_after_midnight_is_of_the_day_that_it_was_asked_for(team):
+    team.captured()
+    late = MOMENT.replace(hour=23, minute=59, second=59, microsecond=999_000)
+    rows, _, told = team.source(late).thumbnails([late.date()])
+    assert rows.height == told["new"] > 0
+    assert set(rows["captured_at"].dt.date()) == {late.date()}
 
 
 def test_a_broken_picture_is_set_aside_with_its_reason_and_looked_at_the_next_day(team, fetched, next_day):
