@@ -11,8 +11,9 @@ Cadence = Literal["daily", "adaptive"]
 
 #: Younger than this, a video grows so fast that it is captured in every slot.
 _YOUNG = timedelta(days=3)
-#: Older than this, no label needs a capture of it any more.
-LAST_LABELLED = max(horizon.age + horizon.tolerance for horizon in HORIZONS.values())
+_LONGEST = max(HORIZONS.values(), key=lambda horizon: horizon.age)
+#: Older than this, a video that was captured in time needs no more captures for its labels.
+LAST_LABELLED = _LONGEST.age + _LONGEST.tolerance
 
 
 class Slot(NamedTuple):
@@ -43,11 +44,15 @@ def due(slot: Slot, *, begun_at: datetime, watch: timedelta, cadence: Cadence) -
     """Whether it is a video's turn, by its `published_at`, `captured_at` (the last time; null: never) and `gone_at`.
 
     A video is watched until it is as old as `watch`. With the adaptive cadence it is captured in every slot for three
-    days, then once a day, and no more when it is past the longest horizon and its tolerance.
+    days, then once a day, and no more when it is past the longest horizon and its tolerance; after a day that was
+    missed there, once more, while the capture before it is near enough for both to give a label.
     """
     age = pl.lit(begun_at) - pl.col("published_at")
-    watched = pl.col("gone_at").is_null() & (age <= (watch if cadence == "daily" else min(watch, LAST_LABELLED)))
+    watched = pl.col("gone_at").is_null() & (age <= watch)
     if cadence == "daily":
         return watched
+    is_near = pl.lit(begun_at) - pl.col("captured_at") <= _LONGEST.bracket
+    is_before = pl.col("captured_at") - pl.col("published_at") < _LONGEST.age
+    watched &= (age <= LAST_LABELLED) | (is_near & is_before).fill_null(False)
     captured_today = (pl.col("captured_at").dt.date() == slot.day).fill_null(False)
     return watched & ((age <= _YOUNG) | ~captured_today)

@@ -60,3 +60,11 @@ def test_adaptively_a_video_past_the_longest_horizon_and_its_tolerance_is_due_no
     assert turn("adaptive", age=LAST_LABELLED)
     assert not turn("adaptive", age=LAST_LABELLED + timedelta(seconds=1))
     assert turn("daily", age=LAST_LABELLED + timedelta(seconds=1))
+
+
+def test_adaptively_a_missed_day_at_the_longest_horizon_is_made_up_for_while_that_gives_a_label():
+    late = timedelta(days=31)
+    assert turn("adaptive", age=late, captured_at=BEGUN - timedelta(hours=48))  # at 29 days, and now at 31
+    assert not turn("adaptive", age=late, captured_at=BEGUN - timedelta(hours=23))  # at 30 days and an hour
+    assert turn("adaptive", age=timedelta(days=32), captured_at=BEGUN - timedelta(hours=72))
+    assert not turn("adaptive", age=timedelta(days=32), captured_at=BEGUN - timedelta(hours=73))
