@@ -94,3 +94,13 @@ def test_loading_warns_of_nothing_and_imports_nothing_heavy():
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
     assert told.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_loading_it_computes_nothing_with_polars():
+    """Steps are forked from a process that has loaded it, and wait for ever for threads which a fork leaves behind."""
+    named = "print([Path(f'/proc/self/task/{each}/comm').read_text() for each in os.listdir('/proc/self/task')])"
+    script = f"import os; from pathlib import Path; import vidrank_assets.definitions; {named}"
+    threads = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "python" in threads
+    assert "polars-0" not in threads

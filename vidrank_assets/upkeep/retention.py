@@ -108,7 +108,7 @@ class Rules:
     """The rules at some instant; each takes the rows of one table and keeps their order."""
 
     limits: Limits
-    readings: Readings = Readings()
+    readings: Readings = field(default_factory=Readings)
 
     def snapshots(self, rows: pl.DataFrame) -> Outcome:
         """Counters go with their own limit; what describes the video is read anew or goes with the shorter one."""
