@@ -35,7 +35,7 @@ from vidrank_assets.storage import Storage
 ROOT = Path(__file__).parents[1]
 PAGE = 50
 #: So late that nearly every channel has uploaded a page of videos; the playlists show no more.
-FIRST = datetime(2027, 5, 20, 6, tzinfo=UTC)
+FIRST = datetime(2028, 5, 20, 6, tzinfo=UTC)
 MOST_OF_PLAN, MOST_SHARED = 1.05, 2_200
 COUNTERS = ["view_count", "like_count", "comment_count"]
 
