@@ -9,6 +9,7 @@ from typing import Annotated, Any, ParamSpec, cast
 import polars as pl
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
@@ -41,6 +42,9 @@ def _command(act: Callable[P, None]) -> Callable[P, None]:
             act(*args, **kwargs)
         except VidrankError as fault:
             _console.print(f"[red]{type(fault).__name__}[/red]: {escape(str(fault))}", soft_wrap=True)
+            raise typer.Exit(1) from None
+        except SettingsError as fault:
+            _console.print(f"[red]InvalidSetting[/red]: {escape(str(fault))}; it must be JSON.", soft_wrap=True)
             raise typer.Exit(1) from None
         except ValidationError as fault:
             for wrong in fault.errors():
@@ -121,8 +125,9 @@ def capture(
     if dry_run:
         return
     with runner(_report) as runs:
+        (day,) = source.days()
         runs.capture(source, options)
-        _report(runs.said_of("snapshots", source.days()[0]))
+        _report(runs.said_of("snapshots", day))
 
 
 @_command

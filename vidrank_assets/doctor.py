@@ -92,11 +92,11 @@ def _storage(store: Storage) -> Finding:
         store.write(key, b"vidrank doctor", once=True)
     except AlreadyStored:
         return Finding("store", True, f"{store.uri('')} can be written, and of two writers one wins")
-    except OSError as fault:
-        said = f"{store.uri('')} cannot be written: {fault}; look at VIDRANK_STORAGE and its rights"
+    except Exception as fault:  # whatever keeps a store from being written is what was found
+        said = f"{store.uri('')} cannot be written: {fault}; look at VIDRANK_STORAGE, its rights and credentials"
         return Finding("store", False, said)
     finally:
-        with suppress(OSError):
+        with suppress(Exception):
             (store.root / key).unlink(missing_ok=True)
     said = f"{store.uri('')} let a second writer replace what is written once; use a server that honours If-None-Match"
     return Finding("store", False, said)

@@ -82,6 +82,7 @@ def _set(home: Path, stand_in: Any) -> Iterator[str]:
         os.environ.update(
             {
                 "DAGSTER_HOME": str(home),
+                "VIDRANK_STORAGE": str(home / "vidrank"),
                 "VIDRANK_YOUTUBE_ENDPOINT": stand_in.endpoint,
                 "VIDRANK_YOUTUBE_API_KEY": stand_in.key,
                 "VIDRANK_THUMBNAIL_ORIGINS": f'["{stand_in.endpoint.rstrip("/")}"]',

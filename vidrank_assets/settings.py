@@ -4,7 +4,7 @@ import os
 import re
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlparse
 
 from pydantic import BaseModel, Field, SecretStr
@@ -26,7 +26,7 @@ class Bucket(BaseModel):
     """A part of the Data API's quota. limit: units a day; costs: units of one call, by method."""
 
     limit: int = Field(ge=0)
-    costs: dict[str, int]
+    costs: dict[str, Annotated[int, Field(ge=0)]]
 
 
 #: As Google has it since June 2026.

@@ -40,17 +40,14 @@ def daily_capture(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 @dg.sensor(job=capture_day, default_status=dg.DefaultSensorStatus.RUNNING, minimum_interval_seconds=300)
 def resume_after_reset(context: dg.SensorEvaluationContext) -> dg.RunRequest | None:
-    """Goes on with a capture that waits for its quota, when that was reset."""
+    """Goes on with a capture that waits: for its quota until that is reset, for Google half an hour."""
     latest = context.instance.get_latest_materialization_event(dg.AssetKey(SNAPSHOTS.name))
     if latest is None or latest.asset_materialization is None:
         return None
     day = latest.asset_materialization.partition
     told = {name: value.value for name, value in latest.asset_materialization.metadata.items()}
-    now = datetime.now(UTC)
-    resumes_at = told.get("resumes_at")
-    if told.get("state") != "waiting_for_quota" or day != f"{now:%Y-%m-%d}" or not isinstance(resumes_at, str):
-        return None
-    if now < datetime.fromisoformat(resumes_at):
+    now, resumes_at = datetime.now(UTC), told.get("resumes_at")
+    if not isinstance(resumes_at, str) or now < datetime.fromisoformat(resumes_at) or day != f"{now:%Y-%m-%d}":
         return None
     run = context.instance.get_run_by_id(latest.run_id)
     # It may have had another source or watch list than the settings name.

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
 import polars as pl
 
+from vidrank_assets.capture.cadence import Slot
 from vidrank_assets.schema import Table, instant, text
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import SNAPSHOTS
@@ -94,6 +95,14 @@ class Memory:
         keys = self._store.keys(f"{FOLDER}/{what}")
         earlier = [key for key in keys if PurePosixPath(key).stem.removeprefix("slot=") < self._slot]
         return earlier[-1] if earlier else None
+
+
+def last_begun(store: Storage, day: date) -> Slot | None:
+    """The last slot of a day that was begun; None when none was."""
+    keys = store.keys(f"{FOLDER}/slots")
+    names = [PurePosixPath(key).stem.removeprefix("slot=") for key in keys]
+    numbers = [int(name.rpartition("T")[2]) for name in names if name.startswith(f"{day}T")]
+    return Slot(day, max(numbers)) if numbers else None
 
 
 def newest_catalogue(store: Storage) -> pl.DataFrame:

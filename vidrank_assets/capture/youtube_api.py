@@ -16,15 +16,18 @@ from vidrank_assets.capture.base import Captures
 from vidrank_assets.capture.cadence import Slot, due
 from vidrank_assets.capture.kept_pages import KeptPages
 from vidrank_assets.capture.quota import Ledger, reset_at
-from vidrank_assets.capture.remembered import Memory
+from vidrank_assets.capture.remembered import Memory, last_begun
 from vidrank_assets.capture.youtube_client import YouTubeClient
 from vidrank_assets.capture.youtube_plan import Extent, Plan
-from vidrank_assets.capture.youtube_slot import Channel, Counted, YouTubeSlot
+from vidrank_assets.capture.youtube_slot import Channel, Counted, Found, YouTubeSlot
 from vidrank_assets.capture.youtube_thumbnails import new_thumbnails
-from vidrank_assets.errors import InvalidInput, SourceRefused
+from vidrank_assets.errors import InvalidInput, QuotaSpent, SourceRefused, SourceUnavailable
 from vidrank_assets.settings import Settings, is_on_this_machine
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import CHANNEL_SNAPSHOTS
+from vidrank_assets.tables import CHANNEL_SNAPSHOTS, SNAPSHOTS
+
+#: A source that did not answer is left alone for so long.
+_PAUSE = timedelta(minutes=30)
 
 
 class YouTubeApi:
@@ -56,8 +59,10 @@ class YouTubeApi:
 
     def plan(self) -> Plan:
         """What a capture would ask now, as far as that is known before."""
-        slot, memory = self._begun()
-        catalogue, handles, begun_at = memory.catalogue(), memory.handles(), memory.begun_at or self.now
+        slot = self._slot_now()
+        memory = Memory(self._store, slot.name)
+        handles, begun_at = memory.handles(), memory.begun_at or self.now
+        catalogue = self._watched(memory.catalogue(), handles)
         listed = {entry.channel_id for entry in self._watch_list.channel_ids}
         by_handle = {entry.handle for entry in self._watch_list.handles}
         known = listed | {handles[handle] for handle in by_handle & set(handles)}
@@ -99,31 +104,33 @@ class YouTubeApi:
         return pl.DataFrame(rows, schema=["bucket", "planned", "today", "left", "share_of_day", "fits"], orient="row")
 
     def snapshots(self, days: Sequence[date]) -> Captures:
-        """Counters and metadata of the watched videos, now.
+        """Counters and metadata of the watched videos, now; of a day that has just ended, what was answered on it.
 
-        Raises SourceRefused: another day than today is asked for, or Google refuses. SourceUnavailable: Google does not
-        answer. What was answered until then is kept.
+        Raises SourceRefused: another day is asked for, or Google refuses. SourceUnavailable: Google answers nothing.
+        What was answered until then is kept.
         """
-        self._assert_present(days)
-        slot, memory = self._begun()
+        slot = self._slot_of(days)
+        memory, reader = Memory(self._store, slot.name), self._reader(slot)
         begun_at, planned = memory.begin(self.now, self._planned_units)
-        reader, before, handles = self._reader(slot), memory.catalogue(), memory.handles()
-        known = before.filter(self._due(slot, begun_at))
-        counted = reader.counters(sorted(known["video_id"]))
+        before, handles = memory.catalogue(), memory.handles()
+        known = self._watched(before, handles).filter(self._due(slot, begun_at))
+        wanted = set(known["video_id"])
+        counted = reader.counters(sorted(wanted))
         channels = reader.channels(self._watch_list, handles)
-        catalogue = video_catalogue.with_found(before, self._found(reader, channels, before, begun_at))
-        # New, or there again.
-        new = catalogue.join(known, on="video_id", how="anti").filter(self._due(slot, begun_at))
-        counted += reader.counters(sorted(new["video_id"]))
-        wanted = {*known["video_id"], *new["video_id"]}
-        catalogue, again = self._asked_again(reader, catalogue, wanted, counted)
-        counted += again
-        catalogue = self._with_metadata(reader, video_catalogue.with_counters(catalogue, counted), begun_at)
-        rows = video_catalogue.snapshots(catalogue, counted)
+        uploads = reader.uploads(channels, known=set(before["video_id"]), since=begun_at - self._watch)
+        catalogue = self._with_found(reader, before, uploads, wanted, counted)
+        catalogue = self._asked_again(reader, catalogue, wanted, counted)
+        catalogue = self._with_metadata(reader, video_catalogue.with_counters(catalogue, counted), handles)
+        # The bucket of searches is the smallest; when it is empty, all else was asked.
+        searched = reader.searched(self._watch_list, begun_at=begun_at)
+        catalogue = self._with_found(reader, catalogue, searched, wanted, counted)
+        catalogue = video_catalogue.with_counters(catalogue, counted)
+        _assert_answered(reader)
+        rows = self._once_a_slot(video_catalogue.snapshots(catalogue, counted), slot, begun_at)
         memory.keep(catalogue.filter(pl.col("published_at") >= begun_at - self._watch), handles)
         told = {
             "videos_due": len(wanted),
-            "new_videos": new.height,
+            "new_videos": len(wanted - set(before["video_id"])),
             "gone_videos": catalogue["gone_at"].count(),
             **self._told(reader, planned),
         }
@@ -131,24 +138,37 @@ class YouTubeApi:
 
     def channel_snapshots(self, days: Sequence[date]) -> Captures:
         """Counters of the watched channels, now. Raises what `snapshots` raises."""
-        self._assert_present(days)
-        slot, memory = self._begun()
+        slot = self._slot_of(days)
+        memory, reader = Memory(self._store, slot.name), self._reader(slot)
         memory.begin(self.now, self._planned_units)
-        reader = self._reader(slot)
-        rows = _channel_rows(reader.channels(self._watch_list, memory.handles()))
-        return Captures(rows, reader.rejected, self._told(reader, {}))
+        channels = reader.channels(self._watch_list, memory.handles())
+        _assert_answered(reader)
+        return Captures(_channel_rows(channels), reader.rejected, self._told(reader, {}))
 
     def thumbnails(self, days: Sequence[date]) -> Captures:
         """Pictures that are new or changed, of the videos that the last capture left in the catalogue."""
-        self._assert_present(days)
-        return new_thumbnails(self._store, origins=self._settings.thumbnail_origins, clock=self._clock)
+        day = self._slot_of(days).day
+        return new_thumbnails(self._store, day, origins=self._settings.thumbnail_origins, clock=self._clock)
 
     def _planned_units(self) -> dict[str, int]:
         return self.plan().units(self.ledger)
 
-    def _begun(self) -> tuple[Slot, Memory]:
-        slot = Slot.at(self.now, self._settings.captures_per_day)
-        return slot, Memory(self._store, slot.name)
+    def _slot_now(self) -> Slot:
+        return Slot.at(self.now, self._settings.captures_per_day)
+
+    def _slot_of(self, days: Sequence[date]) -> Slot:
+        """The slot that is now; of a day that is over, the last that was begun, of which nothing more is asked."""
+        now = self._slot_now()
+        if list(days) == [now.day]:
+            return now
+        begun = last_begun(self._store, days[0]) if len(days) == 1 and days[0] < now.day else None
+        if begun is None:
+            other = next(day for day in days if day != now.day)
+            raise SourceRefused(
+                f"the Data API only knows the present, and today is {now.day} in UTC; captures of {other} were asked "
+                "for. Past days come from archives (vidrank import) and from the sample."
+            )
+        return begun
 
     def _reader(self, slot: Slot) -> YouTubeSlot:
         settings = self._settings
@@ -164,23 +184,54 @@ class YouTubeApi:
     def _due(self, slot: Slot, begun_at: datetime) -> pl.Expr:
         return due(slot, begun_at=begun_at, watch=self._watch, cadence=self._settings.cadence)
 
-    def _found(
-        self, reader: YouTubeSlot, channels: Iterable[Channel], before: pl.DataFrame, begun_at: datetime
-    ) -> list[Any]:
-        since = begun_at - self._watch
-        found = reader.uploads(channels, known=set(before["video_id"]), since=since)
-        found += reader.searched(self._watch_list, begun_at=begun_at)
-        return [each for each in found if each.item.published_at >= since]
+    def _watched(self, catalogue: pl.DataFrame, handles: Mapping[str, str]) -> pl.DataFrame:
+        """The videos of what the watch list names today: its channels, and niches with queries."""
+        channels = {entry.channel_id for entry in self._watch_list.channel_ids}
+        channels |= {handles[entry.handle] for entry in self._watch_list.handles if entry.handle in handles}
+        niches = {entry.niche for entry in self._watch_list.queries}
+        return catalogue.filter(pl.col("channel_id").is_in(list(channels)) | pl.col("query").is_in(list(niches)))
+
+    def _with_found(
+        self,
+        reader: YouTubeSlot,
+        catalogue: pl.DataFrame,
+        found: Iterable[Found],
+        wanted: set[str],
+        counted: list[Counted],
+    ) -> pl.DataFrame:
+        """The catalogue with what was found; what is due of it and was not `wanted` before is counted too."""
+        memory = Memory(self._store, reader.slot.name)
+        begun_at = memory.begun_at or self.now
+        shown = [each for each in found if each.item.published_at >= begun_at - self._watch]
+        catalogue = video_catalogue.with_found(catalogue, shown)
+        due_now = catalogue.filter(self._due(reader.slot, begun_at))["video_id"]
+        new = ({each.item.video_id for each in shown} & set(due_now)) - wanted
+        wanted |= new
+        counted += reader.counters(sorted(new))
+        return catalogue
+
+    def _once_a_slot(self, rows: pl.DataFrame, slot: Slot, begun_at: datetime) -> pl.DataFrame:
+        """Without those of videos that the slot has captured already, when it was run with another watch list."""
+        key = f"{SNAPSHOTS.name}/day={slot.day}/data.parquet"
+        if not self._store.exists(key):
+            return rows
+        of_slot = (pl.col("source") == self.name) & (pl.col("captured_at") >= begun_at)
+        stored = self._store.scan_tables({key: None}).filter(of_slot)
+        before = stored.select("video_id", pl.col("captured_at").alias("before_at")).collect()
+        told = rows.join(before, on="video_id", how="left", maintain_order="left")
+        return told.filter(pl.col("before_at").is_null() | (pl.col("before_at") == pl.col("captured_at"))).drop(
+            "before_at"
+        )
 
     def _asked_again(
-        self, reader: YouTubeSlot, catalogue: pl.DataFrame, wanted: set[str], counted: Sequence[Counted]
-    ) -> tuple[pl.DataFrame, list[Counted]]:
+        self, reader: YouTubeSlot, catalogue: pl.DataFrame, wanted: set[str], counted: list[Counted]
+    ) -> pl.DataFrame:
         """The videos whose counters no answer held, asked for by `videos.list`, which says what is gone."""
         unread = wanted - {each.item.video_id for each in counted}
         if reader.stopped or not unread:
-            return catalogue, []
+            return catalogue
         described = reader.described(sorted(unread))
-        there = [Counted(each.item, each.seen_at) for each in described if each.item]
+        counted += [Counted(each.item, each.seen_at) for each in described if each.item]
         for each in described:
             if each.item is None:
                 reader.set_aside("gone", "deleted or private", each.video_id)
@@ -188,11 +239,12 @@ class YouTubeApi:
         not_read = set() if reader.stopped else unread - {each.video_id for each in described}
         for video_id in sorted(not_read):
             reader.set_aside("not_read", "no answer held its counters", video_id)
-        return video_catalogue.with_metadata(catalogue, described), there
+        return video_catalogue.with_metadata(catalogue, described)
 
-    def _with_metadata(self, reader: YouTubeSlot, catalogue: pl.DataFrame, begun_at: datetime) -> pl.DataFrame:
+    def _with_metadata(self, reader: YouTubeSlot, catalogue: pl.DataFrame, handles: Mapping[str, str]) -> pl.DataFrame:
+        begun_at = Memory(self._store, reader.slot.name).begun_at or self.now
         asked = youtube_plan.metadata_due(
-            catalogue, begun_at=begun_at, captures_per_day=self._settings.captures_per_day
+            self._watched(catalogue, handles), begun_at=begun_at, captures_per_day=self._settings.captures_per_day
         )
         return video_catalogue.with_metadata(catalogue, reader.described(asked))
 
@@ -203,18 +255,17 @@ class YouTubeApi:
         left = {f"left_today_{name}": self.ledger.left(name, at=now) for name in self._settings.quota}
         state = {"state": reader.stopped or "complete"}
         if reader.waiting:
-            state |= {"waiting_for": str(reader.waiting), "resumes_at": reset_at(now).isoformat()}
+            resumes_at = reset_at(now) if isinstance(reader.waiting, QuotaSpent) else now + _PAUSE
+            state |= {"waiting_for": str(reader.waiting), "resumes_at": resumes_at.isoformat()}
         if is_on_this_machine(self._settings.youtube_endpoint):
             state["answered_by"] = "a stand-in on this machine; what it says is synthetic"
         return {**state, **{f"planned_{name}": units for name, units in planned.items()}, **spent, **left}
 
-    def _assert_present(self, days: Sequence[date]) -> None:
-        today = self.now.date()
-        if other := [day for day in days if day != today]:
-            raise SourceRefused(
-                f"the Data API only knows the present, and today is {today} in UTC; captures of {other[0]} were asked "
-                "for. Past days come from archives (vidrank import) and from the sample."
-            )
+
+def _assert_answered(reader: YouTubeSlot) -> None:
+    """Raises SourceUnavailable: not one answer came."""
+    if isinstance(reader.waiting, SourceUnavailable) and not reader.n_answers:
+        raise reader.waiting
 
 
 def _uploads_a_day(catalogue: pl.DataFrame, at: datetime) -> int:

@@ -132,7 +132,7 @@ class YouTubeClient:
         if found.kind == "retry":
             raise _TryAgain(f"HTTP {status} {found.reason}", wait_sec=_seconds(response.get("retry-after")))
         if found.kind == "refused":
-            raise SourceRefused(self._without_key(found.sentence))
+            raise SourceRefused(self._without_key(f"{found.sentence} It was {_about(request)}."))
         return Answer(status, body, self._clock())
 
     @contextmanager
@@ -235,6 +235,12 @@ def _with_key(key: SecretStr | None) -> Callable[..., Any]:
         return HttpRequest(http, _unread, uri, headers=headers, **told)
 
     return built
+
+
+def _about(request: Request) -> str:
+    """What a question is about, for a person to find in the watch list."""
+    asked = next((request.params[name] for name in ("forHandle", "playlistId", "q") if name in request.params), "")
+    return f"asked by {request.method} about {asked}" if asked else f"asked by {request.method}"
 
 
 def _unread(response: Mapping[str, Any], body: bytes) -> tuple[Mapping[str, Any], bytes]:

@@ -1,8 +1,8 @@
 """One slot of a capture from the Data API: what is asked, in which order, and what was answered.
 
-When the quota is spent or the day is over nothing more is asked, and what was answered until then is the capture. The
-order follows from that: counters of known videos come first, because they cannot be had later; then what channels have
-uploaded and queries find, the counters of those videos, and last the metadata whose turn it is.
+When the quota is spent, Google does not answer, or the day is over, nothing more is asked, and what was answered until
+then is the capture. The order follows from that: counters of known videos come first, because they cannot be had later;
+then what channels have uploaded with its counters, the metadata whose turn it is, and last what queries find.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ from vidrank_assets.capture.kept_pages import Request
 from vidrank_assets.capture.watchlist import WatchList
 from vidrank_assets.capture.youtube_answers import ChannelItem, Item, Page, Rejected, StatItem, VideoItem
 from vidrank_assets.capture.youtube_client import YouTubeClient
-from vidrank_assets.errors import QuotaSpent
+from vidrank_assets.errors import QuotaSpent, SourceUnavailable
 from vidrank_assets.tables import REJECTED_CAPTURES
 
 _OK = 200
@@ -61,13 +61,15 @@ class Described(NamedTuple):
 class YouTubeSlot:
     """Asks, reads, and sets aside what cannot be read.
 
-    stopped: why nothing more is asked; None as long as something is. rejected: what was set aside until now.
+    stopped: why nothing more is asked; None as long as something is. waiting: the fault, where that will pass.
+    n_answers: how many pages were read, those that were kept included.
     """
 
     def __init__(self, client: YouTubeClient, slot: Slot, *, clock: Callable[[], datetime]) -> None:
-        self._client, self._slot, self._clock = client, slot, clock
+        self._client, self.slot, self._clock = client, slot, clock
         self.stopped: str | None = None
-        self.waiting: QuotaSpent | None = None
+        self.waiting: QuotaSpent | SourceUnavailable | None = None
+        self.n_answers = 0
         self._set_aside: list[dict[str, Any]] = []
 
     @property
@@ -182,8 +184,12 @@ class YouTubeSlot:
         except QuotaSpent as spent:
             self.stopped, self.waiting = "waiting_for_quota", spent
             return None
+        except SourceUnavailable as fault:
+            self.stopped, self.waiting = "unavailable", fault
+            return None
+        self.n_answers += 1
         # An answer that came a moment after midnight is still of the day that it was asked on.
-        at = min(answer.answered_at, self._slot.ends_at - _SOON)
+        at = min(answer.answered_at, self.slot.ends_at - _SOON)
         if answer.status != _OK:
             self._not_found(request, [str(request.params.get("playlistId") or request.params.get("forHandle") or "")])
             return None
@@ -193,7 +199,7 @@ class YouTubeSlot:
         return page, at
 
     def _over(self) -> bool:
-        if self.stopped is None and self._clock() >= self._slot.ends_at:
+        if self.stopped is None and self._clock() >= self.slot.ends_at:
             self.stopped = "cut_at_midnight"
         return self.stopped is not None
 
@@ -204,7 +210,7 @@ class YouTubeSlot:
     def _reject(self, method: str, rejected: Rejected) -> None:
         self._set_aside.append(
             {
-                "day": self._slot.day,
+                "day": self.slot.day,
                 "reason": rejected.reason,
                 "found": rejected.found,
                 "file": method,

@@ -6,7 +6,7 @@ stored: daily while a video is young, when creators try another one, and then as
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -33,26 +33,28 @@ _PART = {**THUMBNAIL_CHECKS.schema, **_PICTURE, "unchanged": pl.Boolean()}
 
 def new_thumbnails(
     store: Storage,
+    day: date,
     *,
     origins: tuple[str, ...],
     clock: Callable[[], datetime],
     log: Callable[[str], object] = _log.info,
 ) -> Captures:
-    """The pictures of today that are new or replaced another: `tables.THUMBNAILS`, sorted by its key.
+    """The pictures of a day that are new or replaced another: `tables.THUMBNAILS`, sorted by its key.
 
-    What could not be had is set aside with its reason. Called again on the same day, it asks for what is left.
+    What could not be had is set aside with its reason. Called again on the same day, it asks for what is left; of
+    a day that is over, for nothing.
     Raises InvalidInput: an origin of the allow list is none.
     """
-    now = clock()
+    day_ends = Slot(day, 0).ends_at - timedelta(microseconds=1)
+    now = min(clock(), day_ends)
     before, stored = _checks_before(store, now), _stored_before(store, now)
     folder = f"{FOLDER}/pages/slot={now.date()}T00"
     parts = [store.read_table(key) for key in store.keys(folder, suffix=".parquet")]
     done = pl.concat([pl.DataFrame(schema=_PART), *parts])
     wanted = _wanted(newest_catalogue(store), before, stored, done, now)
-    asked = wanted.head(max(0, MOST_A_DAY - done.height))
+    asked = wanted.head(max(0, MOST_A_DAY - done.height) if now < day_ends else 0)
     answers = fetched(_asking(asked), origins=origins, log=log)
     # A picture that comes a moment after midnight is still of the day that it was asked for.
-    day_ends = Slot.at(now, 1).ends_at - timedelta(microseconds=1)
     while batch := list(islice(answers, _TOGETHER)):
         part = pl.DataFrame([_row(answer, min(clock(), day_ends)) for answer in batch], schema=_PART)
         store.write_table(f"{folder}/thumbnails-{done.height:06d}.parquet", part)

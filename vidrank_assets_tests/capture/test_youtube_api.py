@@ -1,5 +1,5 @@
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -7,7 +7,7 @@ import pytest
 from vidrank_assets.capture.remembered import newest_catalogue
 from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.capture.youtube_api import YouTubeApi
-from vidrank_assets.errors import InvalidInput, SourceRefused
+from vidrank_assets.errors import InvalidInput, SourceRefused, SourceUnavailable
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS
 from vidrank_assets_tests.capture.conftest import MOMENT
 
@@ -169,3 +169,70 @@ def test_videos_older_than_the_watch_are_not_captured(team, monkeypatch):
     monkeypatch.setenv("VIDRANK_WATCH_DAYS", "10")
     rows = team.captured().rows
     assert rows.height and (MOMENT - rows["published_at"]).max() <= timedelta(days=10)
+
+
+def test_when_google_stops_answering_what_was_answered_is_the_capture_and_it_goes_on_later(team, without_waiting):
+    team.captured()
+    n_before, day = len(team.fake.asked), MOMENT + timedelta(days=1)
+    team.fake.fault("playlistItems.list", "backend_error", times=None, after=6)
+    rows, _, told = team.captured(day)
+    assert told["state"] == "unavailable"
+    assert timedelta(minutes=30) <= datetime.fromisoformat(told["resumes_at"]) - day < timedelta(minutes=32)
+    team.fake.heal()
+    later, _, told = team.captured(day + timedelta(minutes=31))
+    assert told["state"] == "complete"
+    assert rows.height > 0 and set(rows["video_id"]) < set(later["video_id"])
+    answered = [each for each in team.fake.asked[n_before:] if each.status == 200]
+    pages = [str(each.params) for each in answered if each.method == "playlistItems.list"]
+    assert len(pages) == len(set(pages)) == 12
+
+
+def test_when_google_answers_nothing_at_all_the_capture_fails(team, without_waiting):
+    team.fake.fault("*", "backend_error", times=None)
+    for capture in (team.source().snapshots, team.source().channel_snapshots):
+        with pytest.raises(SourceUnavailable):
+            capture([MOMENT.date()])
+
+
+def test_an_empty_bucket_of_searches_costs_nothing_but_the_searches(team, monkeypatch):
+    team.watch({"tech": {"channels": team.fake.channel_ids, "queries": ["Robot"]}})
+    team.fake.fault("search.list", "quota_exceeded", times=None)
+    rows, _, told = team.captured()
+    assert told["state"] == "waiting_for_quota"
+    assert rows.height > 50 and newest_catalogue(team.store)["metadata_at"].count() > 0
+    assert team.fake.asked[-1].method == "search.list"
+
+
+def test_a_channel_that_is_watched_no_more_is_captured_no_more(team, next_day):
+    team.captured()
+    kept = team.fake.channel_ids[:3]
+    team.watch({"tech": {"channels": kept}})
+    rows = team.captured(next_day).rows
+    assert rows.height > 0 and set(rows["channel_id"]) <= set(kept)
+
+
+def test_with_another_watch_list_in_the_same_slot_a_video_is_still_captured_once(team):
+    team.watch({"tech": {"channels": team.fake.channel_ids[:6]}})
+    first = team.captured().rows
+    team.store.write_table(f"snapshots/day={MOMENT.date()}/data.parquet", first)
+    team.watch({"tech": {"channels": team.fake.channel_ids}})
+    more = team.captured(MOMENT + timedelta(minutes=5)).rows
+    both = pl.concat([first, more]).unique(["video_id", "captured_at"])
+    assert both.height == both["video_id"].n_unique() > first.height
+
+
+def test_a_day_that_ended_meanwhile_is_what_was_answered_on_it_and_nothing_is_asked(team):
+    late = MOMENT.replace(hour=23, minute=50)
+    first = team.captured(late)
+    n_asked, after = len(team.fake.asked), team.source(late + timedelta(minutes=20))
+    assert after.snapshots([late.date()]).rows.equals(first.rows)
+    assert after.channel_snapshots([late.date()]).rows.height == 12
+    assert after.thumbnails([late.date()]).rows.is_empty()
+    assert len(team.fake.asked) == n_asked
+
+
+def test_a_refusal_names_the_entry_that_it_is_about(team):
+    team.watch({"tech": {"handles": ["@somebody"]}})
+    team.fake.fault("channels.list", "forbidden", times=None)
+    with pytest.raises(SourceRefused, match=r"It was asked by channels\.list about @somebody\."):
+        team.captured()
