@@ -263,14 +263,14 @@ def one_kill(server: Server, ledger: Ledger, step: Step, n_touches: int, lots: r
 
 
 def test_a_few_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
-    came = check_kills(tmp_path, {"first days": 3, "fusion": 1}, monkeypatch, seed=1)
-    assert came.total() == 4
+    came = check_kills(tmp_path, {"first days": 3}, monkeypatch, seed=1)
+    assert came.total() == 3
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fifty_kills_while_assets_write_lose_tear_and_double_nothing(tmp_path, monkeypatch):
-    moments = {"first days": 8, "more days": 8, "labels": 14, "fusion": 8, "models": 12}
+    moments = {"first days": 8, "more days": 4, "labels": 14, "fusion": 10, "models": 14}
     came = check_kills(tmp_path, moments, monkeypatch, seed=2)
     print(came)
     assert came.total() == 50
