@@ -27,9 +27,11 @@ def sentence(done) -> str:
 
 
 @pytest.mark.slow
-def test_a_backfill_of_a_horizon_is_one_run_over_all_strategies_and_compared_and_a_second_capture_embeds_nothing(home):
+def test_a_backfill_of_a_horizon_is_one_run_over_all_strategies_and_compared_and_a_second_capture_embeds_nothing(
+    prepared, tmp_path
+):
+    home = prepared.copied(tmp_path / "home")
     home.environment |= {"VIDRANK_INCLUSION": "all", "VIDRANK_SPLIT_POLICY": "random"}
-    home.capture(**WORLD)
     captured = tables(home.store)
     done = home.vidrank("backfill", "--horizon", "7d")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -97,8 +99,9 @@ def test_an_import_of_old_days_is_taken_when_the_setting_says_so(home, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_horizon_that_cannot_be_learned_yet_is_one_sentence(home):
-    home.capture(n_channels="12", n_days="9")
+def test_a_horizon_that_cannot_be_learned_yet_is_one_sentence(prepared, tmp_path):
+    """28 days were captured."""
+    home = prepared.copied(tmp_path / "home")
     said = home.vidrank("backfill", "--horizon", "30d", "--strategy", "concat")
     assert said.returncode == 1 and "Traceback" not in said.stdout + said.stderr
     assert "a horizon needs labelled videos" in said.stdout

@@ -58,7 +58,7 @@ with runner(print) as runs:
 
 
 def test_a_run_leaves_every_artifact_of_a_cell_and_of_each_family_with_their_checksums(trained):
-    assert_run_folders_are_whole(trained.store, "one")
+    assert_run_folders_are_whole(contents(trained, "models"), "one")
 
 
 def contents(home: Home, prefix: str) -> dict[str, bytes]:
