@@ -9,7 +9,19 @@ from vidrank_assets.definitions import definitions
 from vidrank_assets.tables import TABLES
 
 HEAVY = (
-    *("altair", "av", "boto3", "googleapiclient", "jinja2", "lightgbm", "pandera", "PIL", "s3fs", "safetensors", "scipy"),
+    *(
+        "altair",
+        "av",
+        "boto3",
+        "googleapiclient",
+        "jinja2",
+        "lightgbm",
+        "pandera",
+        "PIL",
+        "s3fs",
+        "safetensors",
+        "scipy",
+    ),
     *("skops", "sklearn", "torch", "transformers", "vl_convert"),
 )
 
