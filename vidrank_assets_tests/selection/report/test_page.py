@@ -3,6 +3,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -231,10 +232,12 @@ def chromium(tmp_path, page, *options):
     command = [
         *(binary, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
         *("--disable-component-update", "--disable-sync", "--disable-quic", "--enable-logging=stderr", "--v=0"),
-        *(f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", *options, "--dump-dom"),
-        file.as_uri(),
+        *("--virtual-time-budget=5000", *options, "--dump-dom"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    # Its processes work on in its profile after the browser has answered.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        command += [f"--user-data-dir={profile}", file.as_uri()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
