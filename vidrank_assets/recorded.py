@@ -87,7 +87,7 @@ def all_leaderboards(store: Storage) -> AllLeaderboards:
 
 
 def cells_of(store: Storage, run_id: str) -> list[str]:
-    """The folders of a run, one for each cell whose families were all trained.
+    """The folders of a run, one for each cell whose families were all trained, by strategy and by days.
 
     Raises ArtifactMissing: no such run was recorded.
     """
@@ -99,7 +99,13 @@ def cells_of(store: Storage, run_id: str) -> list[str]:
             f"a run must have been recorded; {run_id!r} is none of: {', '.join(known) or 'none at all'}. "
             "vidrank runs lists them."
         )
-    return of_run
+    return sorted(of_run, key=_place)
+
+
+def _place(folder: str) -> tuple[str, int]:
+    """Cells in the order of their strategies, and then of their horizons in days."""
+    before, _, horizon = folder.rpartition("=")
+    return before, int(horizon.removesuffix("d"))
 
 
 @contextmanager

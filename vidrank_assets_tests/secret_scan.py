@@ -5,6 +5,7 @@ and says where. It may be in the environment and in the source of the tests, now
 """
 
 import gzip
+import os
 import sqlite3
 import zipfile
 import zlib
@@ -71,7 +72,10 @@ def _columns(table: pa.Table) -> Iterator[tuple[str, bytes]]:
 
 def in_file(path: Path) -> Iterator[tuple[str, bytes]]:
     """The bytes of a file and what is packed in it; of a database, every value of every table."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # a process that is ending has just removed it
+        return
     yield from within(content, str(path))
     if content.startswith(b"SQLite format 3\0"):
         try:
@@ -95,7 +99,9 @@ def _values(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def files_with(secret: str, folder: Path) -> list[str]:
     """Where below a folder the secret is."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    # Folders may vanish while they are walked.
+    there = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    files = sorted(path for path in there if path.is_file() and not path.is_symlink())
     return _holding(secret, (held for path in files for held in in_file(path)))
 
 

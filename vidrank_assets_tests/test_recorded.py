@@ -88,6 +88,11 @@ def test_the_cells_of_a_run_are_its_own_and_not_those_of_a_run_with_a_longer_nam
         recorded.cells_of(store, "b")
 
 
+def test_cells_come_by_strategy_and_then_by_days():
+    folders = [f"run/strategy={strategy}/horizon={days}d" for strategy in ("concat", "sum_pool") for days in (7, 14, 30)]
+    assert sorted(reversed(folders), key=recorded._place) == folders
+
+
 def test_all_leaderboards_come_oldest_run_first_with_the_newest_label_counts_of_each_horizon(store, record):
     record("newer", "2026-03-09T07:01:00+00:00")
     record("old", "2026-03-02T07:01:00+00:00")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import polars as pl
 from pydantic import Field
 
@@ -198,12 +197,12 @@ def _fused(store: Storage, strategy: str, *, width: int) -> tuple[pl.DataFrame, 
 
 def _modality(store: Storage, rows: pl.DataFrame, name: ModalityName, width: int) -> Modality:
     """The vectors of one modality, in the order of the rows; vectors of another width are padded or cut."""
-    matrix = np.zeros((rows.height, width), np.float32)
     places = rows.with_row_index("place").drop_nulls(f"{name}_emb_key")
-    for some in places.partition_by(f"{name}_dim", maintain_order=True):
-        vectors = store.gather(some[f"{name}_emb_key"].to_list(), some[f"{name}_shard_idx"].to_list())
-        matrix[some["place"].to_numpy()] = fused_rows.fitted(vectors, width)
-    return Modality(matrix, rows[f"{name}_emb_key"].is_not_null().to_numpy())
+    parts = (
+        (some["place"], store.gather(some[f"{name}_emb_key"], some[f"{name}_shard_idx"]))
+        for some in places.partition_by(f"{name}_dim", maintain_order=True)
+    )
+    return fused_rows.placed(rows.height, parts, width=width)
 
 
 def _taken_over(store: FolderStore, manifest: str, strategy: str) -> tuple[pl.DataFrame, dict[str, Any]]:

@@ -21,8 +21,9 @@ from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.leaderboard import Ranking, printed, slice_metrics, titled
 from vidrank_assets.selection.leaderboard import leaderboard as ranked
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
-from vidrank_assets.selection.report.figures import charts_png
+from vidrank_assets.selection.report.figures import charts_png, figures
 from vidrank_assets.selection.report.page import report_page
+from vidrank_assets.selection.report.theme import Chart
 from vidrank_assets.selection.run_record import merged_config
 from vidrank_assets.settings import RankMetric, Settings
 
@@ -93,8 +94,9 @@ def ranked_families(
     ranking = Ranking(config.rank_metric, resamples=config.resamples, seed=config.seed)
     table = ranked(trials, [each.name for each in trials], run_id=run_id, ranking=ranking)
     slices = slice_metrics(trials, run_id=run_id)
-    snapshot = _snapshot(families, trials, table, slices, config=settings)
-    drawn = charts_png(trials, table, slices, data=snapshot.data)
+    charts = figures(trials, table, slices, data=families[0].data)
+    snapshot = _snapshot(families, trials, table, slices, charts=charts, config=settings)
+    drawn = charts_png(charts)
     of_api = snapshot.data.get("oldest_api_capture_at") is not None
     pictures = {
         name: picture_metadata(picture)
@@ -126,6 +128,7 @@ def _snapshot(
     table: pl.DataFrame,
     slices: pl.DataFrame,
     *,
+    charts: Mapping[str, Sequence[Chart]],
     config: Mapping[str, Any],
 ) -> ModelSnapshot:
     """The record of the run, with its report."""
@@ -138,5 +141,5 @@ def _snapshot(
         config=used,
         data=data,
         made_at=datetime.now(UTC),
-        report=report_page(trials, table, slices, data=data, config=used, run_id=table["run_id"][0]),
+        report=report_page(trials, table, slices, charts=charts, data=data, config=used),
     )

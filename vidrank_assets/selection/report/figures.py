@@ -62,11 +62,8 @@ def has_gates(trial: Trial) -> bool:
     return trial.modality_weights.width > 2 and trial.modality_weights.height > 0  # noqa: PLR2004
 
 
-def charts_png(
-    trials: Sequence[Trial], leaderboard: pl.DataFrame, slices: pl.DataFrame, *, data: Mapping[str, Any]
-) -> dict[str, bytes]:
-    """The same charts as PNG pictures, each below 100 kB; arguments as `figures`."""
-    made = figures(trials, leaderboard, slices, data=data)
+def charts_png(made: Mapping[str, Sequence[Chart]]) -> dict[str, bytes]:
+    """Figures as PNG pictures, each below 100 kB; made: by `figures`."""
     return {
         name: png_of(panels[:_PANELS_OF_A_PICTURE], columns=2 if len(panels) <= 4 else 3)  # noqa: PLR2004
         for name, panels in made.items()

@@ -14,7 +14,7 @@ from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.report import tables
 from vidrank_assets.selection.report.charts_predictions import POINTS_SHOWN
 from vidrank_assets.selection.report.charts_slices import FEW, slice_metric
-from vidrank_assets.selection.report.figures import figures, in_order_of
+from vidrank_assets.selection.report.figures import in_order_of
 from vidrank_assets.selection.report.numbers import grouped
 from vidrank_assets.selection.report.rendering import svg_of
 from vidrank_assets.selection.report.theme import COLOURS, Chart
@@ -32,18 +32,19 @@ def report_page(
     leaderboard: pl.DataFrame,
     slices: pl.DataFrame,
     *,
+    charts: Mapping[str, Sequence[Chart]],
     data: Mapping[str, Any],
     config: Mapping[str, Any],
-    run_id: str,
 ) -> str:
     """The HTML page of one run on one cell; equal arguments make equal pages.
 
     leaderboard: `results.LEADERBOARD` of the trials, best first. slices: `results.SLICE_METRICS` of them.
+    charts: `figures` of all that.
     data: rows by part, label_counts, missing_share by feature and target by part. config: everything it was made with.
     """
     top = leaderboard.row(0, named=True)
     best = in_order_of(leaderboard, trials)[0]
-    drawn = drawn_figures(figures(trials, leaderboard, slices, data=data))
+    drawn = drawn_figures(charts)
     n_test = best.predictions.filter(split="test").height
     by_family = tables.leaderboard_rows(leaderboard)
     metric = slice_metric(top["rank_metric"])
@@ -52,7 +53,7 @@ def report_page(
         title=f"{top['horizon_days']}d · {top['fusion_strategy']} · {top['information_set']} · vidrank",
         synthetic=is_synthetic(top["data_source"]),
         top=top,
-        run_id=run_id,
+        run_id=top["run_id"],
         charts=drawn,
         sections=_sections(drawn),
         verdict=verdict(leaderboard),

@@ -54,7 +54,7 @@ def test_what_there_is_nothing_to_show_of_has_no_chart_and_no_picture(small_task
     made = figures(one, board, slice_metrics(one, run_id="r1"), data=DATA)
     assert not made["learning_curves"] and not made["importances"] and not made["gate_weights"]
     assert len(made["scores"]) == 1  # nothing to be better than
-    pictures = charts_png(one, board, slice_metrics(one, run_id="r1"), data=DATA)
+    pictures = charts_png(made)
     assert set(pictures) == {name for name, charts in made.items() if charts}
 
 
@@ -67,7 +67,7 @@ def test_trials_stand_in_the_order_of_the_leaderboard(results):
 
 
 def test_pictures_are_png_below_100_kb(results):
-    for name, picture in charts_png(*results, data=DATA).items():
+    for name, picture in charts_png(figures(*results, data=DATA)).items():
         assert len(picture) < 100_000, name
         assert Image.open(BytesIO(picture)).format == "PNG"
 
@@ -90,7 +90,7 @@ def test_pictures_of_many_videos_and_families_are_below_100_kb(results):
         predictions = rows.with_columns(y_pred=pl.Series(y_true + rng.normal(0, 0.5 + i / 10, n)))
         many.append(replace(trials[2], model=model, predictions=predictions, findings=findings))
         boards.append(board.filter(model="ridge").with_columns(model=pl.lit(model.name), is_best=pl.lit(i == 0)))
-    for name, picture in charts_png(many, pl.concat(boards), slices, data=DATA).items():
+    for name, picture in charts_png(figures(many, pl.concat(boards), slices, data=DATA)).items():
         assert len(picture) < 100_000, name
 
 

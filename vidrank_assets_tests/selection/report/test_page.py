@@ -12,6 +12,7 @@ import pytest
 from vidrank_assets.models.base import Findings, Step
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard, slice_metrics
+from vidrank_assets.selection.report.figures import figures
 from vidrank_assets.selection.report.page import report_page
 
 FAMILIES = ["train_mean", "channel_mean", "ridge"]
@@ -87,7 +88,9 @@ def trials(small_task):
 def page_of(trials, *, metric="rmse_log", data=DATA, config=CONFIG, run_id="r1"):
     names = [each.name for each in trials]
     board = leaderboard(trials, names, run_id=run_id, ranking=Ranking(metric, resamples=50))
-    return report_page(trials, board, slice_metrics(trials, run_id=run_id), data=data, config=config, run_id=run_id)
+    slices = slice_metrics(trials, run_id=run_id)
+    charts = figures(trials, board, slices, data=data)
+    return report_page(trials, board, slices, charts=charts, data=data, config=config)
 
 
 @pytest.fixture(scope="module")
@@ -215,7 +218,8 @@ def test_twenty_thousand_videos_and_fourteen_families_fit_into_three_megabytes(t
     board = leaderboard(trials, FAMILIES, run_id="r1", ranking=Ranking(resamples=20)).filter(model="ridge")
     boards = pl.concat(board.with_columns(model=pl.lit(each.name), is_best=pl.lit(each is made[0])) for each in made)
     slices = slice_metrics(made, run_id="r1")
-    page = report_page(made, boards, slices, data=DATA, config=CONFIG, run_id="r1")
+    charts = figures(made, boards, slices, data=DATA)
+    page = report_page(made, boards, slices, charts=charts, data=DATA, config=CONFIG)
     assert len(page.encode()) < 3_000_000
     assert "400 of 20,000 videos are drawn" in page
 
