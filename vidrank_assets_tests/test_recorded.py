@@ -89,7 +89,9 @@ def test_the_cells_of_a_run_are_its_own_and_not_those_of_a_run_with_a_longer_nam
 
 
 def test_cells_come_by_strategy_and_then_by_days():
-    folders = [f"run/strategy={strategy}/horizon={days}d" for strategy in ("concat", "sum_pool") for days in (7, 14, 30)]
+    folders = [
+        f"run/strategy={strategy}/horizon={days}d" for strategy in ("concat", "sum_pool") for days in (7, 14, 30)
+    ]
     assert sorted(reversed(folders), key=recorded._place) == folders
 
 
