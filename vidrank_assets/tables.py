@@ -12,6 +12,8 @@ from vidrank_assets.schema import Column, Table, flag, instant, number, text, wh
 
 _VIDEO = text("video_id", "YouTube's id of the video", nullable=False)
 _CHANNEL = text("channel_id", "YouTube's id of the channel; the channel title where a source has no id")
+#: What the source of a row says that came from the Data API.
+API = "youtube_api"
 _SOURCE = text("source", "where the row comes from: a catalog name; `sample` is synthetic", nullable=False)
 _HORIZON_DAYS = whole("horizon_days", "age of the video at the horizon", "days", "identity", nullable=False)
 _STRATEGY = text("fusion_strategy", "how the modalities were joined", nullable=False)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vidrank_assets.assets.checks import LABEL_COVERAGE, conforming, label_coverage, schema_check
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import API, OWNER, preview, schema_metadata, table_metadata
+from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata, table_metadata
 from vidrank_assets.assets.partitions import by_horizon
 from vidrank_assets.capture.inclusion import PRESETS
 from vidrank_assets.dataset import targets
@@ -17,7 +17,7 @@ from vidrank_assets.dataset.candidates import candidates, dealt
 from vidrank_assets.dataset.snapshots import first_captures
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.settings import Settings, SplitPolicy
-from vidrank_assets.tables import HORIZON_TARGETS, SPLIT_MANIFEST
+from vidrank_assets.tables import API, HORIZON_TARGETS, SPLIT_MANIFEST
 
 EVERY_DAY = dg.AssetIn(partition_mapping=dg.AllPartitionMapping())
 EVERY_DAY_IF_ANY = dg.AssetIn(partition_mapping=dg.AllPartitionMapping(), metadata={"optional": True})

@@ -7,10 +7,9 @@ import dagster as dg
 import polars as pl
 
 from vidrank_assets.schema import Column, Table
+from vidrank_assets.tables import API
 
 OWNER = "team:vidrank"
-#: What rows of the Data API say in their column `source`.
-API = "youtube_api"
 _NOT_LOGGED = "YouTube's terms limit how long it is kept, and nothing is ever removed from this log. Read the table."
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from vidrank_assets.assets.checks import NO_LEAKAGE, conforming, schema_check
 from vidrank_assets.assets.dataset import EVERY_DAY, EVERY_DAY_IF_ANY
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
-from vidrank_assets.assets.metadata import API, OWNER, preview, schema_metadata
+from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata
 from vidrank_assets.assets.partitions import by_horizon
 from vidrank_assets.dataset.pairs import pair_moments, training_pairs
 from vidrank_assets.dataset.snapshots import first_captures
@@ -17,7 +17,7 @@ from vidrank_assets.features.leakage import assert_no_feature_leakage
 from vidrank_assets.features.metadata import Captured, feature_columns
 from vidrank_assets.features.metadata import metadata_features as features_of
 from vidrank_assets.settings import Settings
-from vidrank_assets.tables import METADATA_FEATURES, PAIRED_FEATURES
+from vidrank_assets.tables import API, METADATA_FEATURES, PAIRED_FEATURES
 
 
 @dg.asset(

@@ -8,6 +8,7 @@ import polars as pl
 from vidrank_assets.capture.archive_csv import DAMAGE, DAMAGED, FILE, ROW
 from vidrank_assets.capture.archive_values import category_id, counter_value, instant, seconds, tag_list
 from vidrank_assets.capture.mapping import FileGroup, Join, Layout
+from vidrank_assets.capture.youtube_fields import VIDEO_ID
 from vidrank_assets.schema import INSTANT
 
 #: Beside the typed columns: the first rule that the row breaks, null when it breaks none, and what was found there.
@@ -21,7 +22,6 @@ _FIRST_VIDEO = datetime(2005, 4, 23, tzinfo=UTC)
 _TOO_LATE = datetime(2100, 1, 1, tzinfo=UTC)
 #: Here "None" is a title, not a missing one.
 _FREE_TEXT = ("title", "description", "channel_title")
-_VIDEO_ID = r"^[A-Za-z0-9_-]{11}$"
 _TAGS = pl.List(pl.String)
 
 
@@ -145,7 +145,7 @@ def _rules(group: FileGroup, *, matched: bool) -> list[Rule]:
     rules = [Rule(damage, pl.col(DAMAGE) == damage, pl.col(DAMAGED).str.head(200)) for damage in damages]
     if group.table == "snapshots":
         video_id = pl.col(_text("video_id"))
-        rules.append(Rule("invalid_video_id", ~video_id.str.contains(_VIDEO_ID).fill_null(False), video_id))
+        rules.append(Rule("invalid_video_id", ~video_id.str.contains(VIDEO_ID).fill_null(False), video_id))
     else:
         rules.append(Rule("missing_channel_id", pl.col("channel_id").is_null(), pl.lit("")))
     rules.append(_unreadable("captured_at", "unreadable_capture_time", optional=False))

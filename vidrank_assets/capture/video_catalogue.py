@@ -7,9 +7,8 @@ import polars as pl
 from vidrank_assets.capture.remembered import VIDEO_CATALOGUE
 from vidrank_assets.capture.youtube_answers import FoundItem
 from vidrank_assets.capture.youtube_slot import Counted, Described, Found
-from vidrank_assets.tables import SNAPSHOTS
+from vidrank_assets.tables import API, SNAPSHOTS
 
-_SOURCE = "youtube_api"
 _SHOWN = ("title", "description", "channel_id", "channel_title", "thumbnail_url")
 _DESCRIBED = (
     *_SHOWN, "tags", "category_id", "published_at", "duration_sec", "default_language", "default_audio_language",
@@ -30,7 +29,7 @@ def with_found(catalogue: pl.DataFrame, found: Sequence[Found]) -> pl.DataFrame:
             "query": each.niche,
             "first_seen_at": each.seen_at,
             "described_at": each.seen_at,
-            "source": _SOURCE,
+            "source": API,
             **{name: getattr(each.item, name) for name in _SHOWN},
             # A search shows only the head of a description.
             **({"description": None} if isinstance(each.item, FoundItem) else {}),

@@ -24,7 +24,7 @@ from vidrank_assets.capture.youtube_thumbnails import new_thumbnails
 from vidrank_assets.errors import InvalidInput, QuotaSpent, SourceRefused, SourceUnavailable
 from vidrank_assets.settings import Settings, is_on_this_machine
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import CHANNEL_SNAPSHOTS, SNAPSHOTS
+from vidrank_assets.tables import API, CHANNEL_SNAPSHOTS, SNAPSHOTS
 
 #: A source that did not answer is left alone for so long.
 _PAUSE = timedelta(minutes=30)
@@ -39,7 +39,7 @@ class YouTubeApi:
     Raises InvalidInput: the watch list or a setting is wrong, or `at` is given of the real API.
     """
 
-    name: ClassVar[str] = "youtube_api"
+    name: ClassVar[str] = API
 
     def __init__(self, store: Storage, *, watch_list: str | None = None, at: str | None = None) -> None:
         self._store, self._settings = store, Settings()
@@ -63,13 +63,9 @@ class YouTubeApi:
         memory = Memory(self._store, slot.name)
         handles, begun_at = memory.handles(), memory.begun_at or self.now
         catalogue = self._watched(memory.catalogue(), handles)
-        listed = {entry.channel_id for entry in self._watch_list.channel_ids}
-        by_handle = {entry.handle for entry in self._watch_list.handles}
-        known = listed | {handles[handle] for handle in by_handle & set(handles)}
-        n_unresolved = len(by_handle - set(handles))
-        metadata = youtube_plan.metadata_due(
-            catalogue, begun_at=begun_at, captures_per_day=self._settings.captures_per_day
-        )
+        known = self._channel_ids(handles)
+        n_unresolved = sum(entry.handle not in handles for entry in self._watch_list.handles)
+        metadata = self._metadata_due(catalogue, begun_at)
         n_new = len(known - set(catalogue["channel_id"])) + n_unresolved
         share = -(-n_new * youtube_plan.PAGE // youtube_plan.METADATA_DAYS)
         extent = Extent(
@@ -113,24 +109,30 @@ class YouTubeApi:
         memory, reader = Memory(self._store, slot.name), self._reader(slot)
         begun_at, planned = memory.begin(self.now, self._planned_units)
         before, handles = memory.catalogue(), memory.handles()
-        known = self._watched(before, handles).filter(self._due(slot, begun_at))
-        wanted = set(known["video_id"])
+        due_now = self._due(slot, begun_at)
+        wanted = set(self._watched(before, handles).filter(due_now)["video_id"])
         counted = reader.counters(sorted(wanted))
         channels = reader.channels(self._watch_list, handles)
         uploads = reader.uploads(channels, known=set(before["video_id"]), since=begun_at - self._watch)
-        catalogue = self._with_found(reader, before, uploads, wanted, counted)
-        catalogue = self._asked_again(reader, catalogue, wanted, counted)
-        catalogue = self._with_metadata(reader, video_catalogue.with_counters(catalogue, counted), handles)
+        catalogue = video_catalogue.with_found(before, uploads)
+        new = _found_due(catalogue.filter(due_now), uploads) - wanted
+        counted += reader.counters(sorted(new))
+        catalogue = self._asked_again(reader, catalogue, wanted | new, counted)
+        catalogue = video_catalogue.with_counters(catalogue, counted)
+        described = reader.described(self._metadata_due(self._watched(catalogue, handles), begun_at))
+        catalogue = video_catalogue.with_metadata(catalogue, described)
         # The bucket of searches is the smallest; when it is empty, all else was asked.
         searched = reader.searched(self._watch_list, begun_at=begun_at)
-        catalogue = self._with_found(reader, catalogue, searched, wanted, counted)
+        catalogue = video_catalogue.with_found(catalogue, searched)
+        by_query = _found_due(catalogue.filter(due_now), searched) - wanted - new
+        counted += reader.counters(sorted(by_query))
         catalogue = video_catalogue.with_counters(catalogue, counted)
         _assert_answered(reader)
         rows = self._once_a_slot(video_catalogue.snapshots(catalogue, counted), slot, begun_at)
         memory.keep(catalogue.filter(pl.col("published_at") >= begun_at - self._watch), handles)
         told = {
-            "videos_due": len(wanted),
-            "new_videos": len(wanted - set(before["video_id"])),
+            "videos_due": len(wanted | new | by_query),
+            "new_videos": len((new | by_query) - set(before["video_id"])),
             "gone_videos": catalogue["gone_at"].count(),
             **self._told(reader, planned),
         }
@@ -184,31 +186,16 @@ class YouTubeApi:
     def _due(self, slot: Slot, begun_at: datetime) -> pl.Expr:
         return due(slot, begun_at=begun_at, watch=self._watch, cadence=self._settings.cadence)
 
+    def _channel_ids(self, handles: Mapping[str, str]) -> set[str]:
+        """The watched channels whose ids are known."""
+        resolved = {handles[entry.handle] for entry in self._watch_list.handles if entry.handle in handles}
+        return resolved | {entry.channel_id for entry in self._watch_list.channel_ids}
+
     def _watched(self, catalogue: pl.DataFrame, handles: Mapping[str, str]) -> pl.DataFrame:
         """The videos of what the watch list names today: its channels, and niches with queries."""
-        channels = {entry.channel_id for entry in self._watch_list.channel_ids}
-        channels |= {handles[entry.handle] for entry in self._watch_list.handles if entry.handle in handles}
+        channels = self._channel_ids(handles)
         niches = {entry.niche for entry in self._watch_list.queries}
         return catalogue.filter(pl.col("channel_id").is_in(list(channels)) | pl.col("query").is_in(list(niches)))
-
-    def _with_found(
-        self,
-        reader: YouTubeSlot,
-        catalogue: pl.DataFrame,
-        found: Iterable[Found],
-        wanted: set[str],
-        counted: list[Counted],
-    ) -> pl.DataFrame:
-        """The catalogue with what was found; what is due of it and was not `wanted` before is counted too."""
-        memory = Memory(self._store, reader.slot.name)
-        begun_at = memory.begun_at or self.now
-        shown = [each for each in found if each.item.published_at >= begun_at - self._watch]
-        catalogue = video_catalogue.with_found(catalogue, shown)
-        due_now = catalogue.filter(self._due(reader.slot, begun_at))["video_id"]
-        new = ({each.item.video_id for each in shown} & set(due_now)) - wanted
-        wanted |= new
-        counted += reader.counters(sorted(new))
-        return catalogue
 
     def _once_a_slot(self, rows: pl.DataFrame, slot: Slot, begun_at: datetime) -> pl.DataFrame:
         """Without those of videos that the slot has captured already, when it was run with another watch list."""
@@ -241,12 +228,9 @@ class YouTubeApi:
             reader.set_aside("not_read", "no answer held its counters", video_id)
         return video_catalogue.with_metadata(catalogue, described)
 
-    def _with_metadata(self, reader: YouTubeSlot, catalogue: pl.DataFrame, handles: Mapping[str, str]) -> pl.DataFrame:
-        begun_at = Memory(self._store, reader.slot.name).begun_at or self.now
-        asked = youtube_plan.metadata_due(
-            self._watched(catalogue, handles), begun_at=begun_at, captures_per_day=self._settings.captures_per_day
-        )
-        return video_catalogue.with_metadata(catalogue, reader.described(asked))
+    def _metadata_due(self, watched: pl.DataFrame, begun_at: datetime) -> list[str]:
+        per_day = self._settings.captures_per_day
+        return youtube_plan.metadata_due(watched, begun_at=begun_at, captures_per_day=per_day)
 
     def _told(self, reader: YouTubeSlot, planned: Mapping[str, int]) -> dict[str, Any]:
         """How far the capture is, and what it cost. A quota that is spent is a state, and no fault."""
@@ -268,6 +252,11 @@ def _assert_answered(reader: YouTubeSlot) -> None:
         raise reader.waiting
 
 
+def _found_due(due_now: pl.DataFrame, found: Iterable[Found]) -> set[str]:
+    """The ids of what was found and is due: videos that are new, or there again."""
+    return set(due_now["video_id"]) & {each.item.video_id for each in found}
+
+
 def _uploads_a_day(catalogue: pl.DataFrame, at: datetime) -> int:
     """Of the watched channels, over the last week."""
     return -(-catalogue.filter(pl.lit(at) - pl.col("published_at") <= timedelta(days=7)).height // 7)
@@ -276,7 +265,7 @@ def _uploads_a_day(catalogue: pl.DataFrame, at: datetime) -> int:
 def _channel_rows(channels: Iterable[Channel]) -> pl.DataFrame:
     names = [name for name in CHANNEL_SNAPSHOTS.schema.names() if name not in ("captured_at", "source")]
     rows = [
-        {name: getattr(each.item, name) for name in names} | {"captured_at": each.captured_at, "source": "youtube_api"}
+        {name: getattr(each.item, name) for name in names} | {"captured_at": each.captured_at, "source": API}
         for each in channels
     ]
     return pl.DataFrame(rows, schema=CHANNEL_SNAPSHOTS.schema).sort(CHANNEL_SNAPSHOTS.key)

@@ -19,7 +19,7 @@ from vidrank_assets.capture.watchlist import WatchList
 from vidrank_assets.capture.youtube_answers import ChannelItem, Item, Page, Rejected, StatItem, VideoItem
 from vidrank_assets.capture.youtube_client import YouTubeClient
 from vidrank_assets.errors import QuotaSpent, SourceUnavailable
-from vidrank_assets.tables import REJECTED_CAPTURES
+from vidrank_assets.tables import API, REJECTED_CAPTURES
 
 _OK = 200
 #: A query is asked for what is as new as this: enough for a video to be found before its first horizon.
@@ -110,7 +110,7 @@ class YouTubeSlot:
         for channel in channels:
             listed: list[Found] = []
             for page, at in self._pages_of(channel.item.uploads_playlist_id):
-                listed += [Found(item, channel.niche, at) for item in page.items]
+                listed += [Found(item, channel.niche, at) for item in page.items if item.published_at >= since]
                 new = [item for item in page.items if item.video_id not in known and item.published_at >= since]
                 if len(new) < len(page.items) or not new:
                     break
@@ -216,7 +216,7 @@ class YouTubeSlot:
                 "file": method,
                 "video_id": rejected.item_id,
                 "raw": rejected.raw or None,
-                "source": "youtube_api",
+                "source": API,
             }
         )
 

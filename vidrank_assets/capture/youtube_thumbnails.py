@@ -18,7 +18,7 @@ from vidrank_assets.capture.image_host import PASSING, Answer, Wanted, fetched
 from vidrank_assets.capture.remembered import FOLDER, THUMBNAIL_CHECKS, newest_catalogue
 from vidrank_assets.capture.youtube_plan import METADATA_DAYS
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import REJECTED_CAPTURES, THUMBNAILS
+from vidrank_assets.tables import API, REJECTED_CAPTURES, THUMBNAILS
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _pictures(done: pl.DataFrame, before: pl.DataFrame, stored: pl.DataFrame) ->
     pictures = _with_hash_before(done.filter(pl.col("image").is_not_null()), before)
     known = pictures.join(stored, on=["video_id", "content_hash"], how="left")
     rows = known.filter(pl.col("stored").is_null() | (pl.col("was") != pl.col("content_hash")))
-    named = rows.with_columns(pl.col("checked_at").alias("captured_at"), pl.lit("youtube_api").alias("source"))
+    named = rows.with_columns(pl.col("checked_at").alias("captured_at"), pl.lit(API).alias("source"))
     return named.select(THUMBNAILS.schema.names()).sort(THUMBNAILS.key)
 
 
@@ -127,7 +127,7 @@ def _set_aside(done: pl.DataFrame, now: datetime) -> pl.DataFrame:
         pl.lit(None, pl.Int64).alias("row"),
         "video_id",
         pl.lit(None, pl.String).alias("raw"),
-        pl.lit("youtube_api").alias("source"),
+        pl.lit(API).alias("source"),
     )
     return rows.select(REJECTED_CAPTURES.schema.names())
 

@@ -13,16 +13,13 @@ from vidrank_assets.models.tabular import categorical_columns
 from vidrank_assets.selection.evaluation import Trial
 from vidrank_assets.selection.task import Task
 from vidrank_assets.settings import Settings
-from vidrank_assets.tables import METADATA_FEATURES
+from vidrank_assets.tables import API, METADATA_FEATURES
 
 #: The packages whose version can change a number.
 PACKAGES = (
     *("dagster", "lightgbm", "numpy", "pandas", "polars", "pyarrow", "safetensors", "scikit-learn", "scipy", "skops"),
     *("torch", "transformers", "vidrank-assets"),
 )
-
-#: The source of captures that may not be kept for ever.
-_API = "youtube_api"
 
 
 def config_used(work: Task, trials: Sequence[Trial], *, data_versions: Mapping[str, str]) -> dict[str, Any]:
@@ -75,7 +72,7 @@ def data_summary(work: Task, horizon_targets: pl.DataFrame) -> dict[str, Any]:
     missing = horizon_targets.filter(horizon_label_type="missing")["horizon_missing_reason"]
     kinds = horizon_targets.filter(pl.col("horizon_label_type") != "missing")["horizon_label_type"]
     columns = work.parts["train"].columns
-    captures_of_api = horizon_targets.filter(source=_API)["first_captured_at"].drop_nulls().sort()
+    captures_of_api = horizon_targets.filter(source=API)["first_captured_at"].drop_nulls().sort()
     return {
         "rows": {part: len(rows) for part, rows in work.parts.items()},
         "pairs": {part: work.pairs.filter(split=part).height for part in ("val", "test")},

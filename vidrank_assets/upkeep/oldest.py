@@ -7,9 +7,8 @@ import polars as pl
 
 from vidrank_assets.capture.remembered import THUMBNAIL_CHECKS, VIDEO_CATALOGUE
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import TABLES
+from vidrank_assets.tables import API, TABLES
 from vidrank_assets.upkeep import live_source, places, run_folders
-from vidrank_assets.upkeep.retention import API
 
 #: When the rows of each table were read.
 _READ_AT: Mapping[str, str] = {

@@ -17,10 +17,8 @@ import polars as pl
 
 from vidrank_assets import settings
 from vidrank_assets.capture.remembered import THUMBNAIL_CHECKS, VIDEO_CATALOGUE
-from vidrank_assets.tables import CHANNEL_SNAPSHOTS, HORIZON_TARGETS
+from vidrank_assets.tables import API, CHANNEL_SNAPSHOTS, HORIZON_TARGETS
 
-#: What rows of the Data API say in their column `source`.
-API = "youtube_api"
 #: Calendar days that API data is kept.
 DAYS = 30
 

@@ -9,10 +9,10 @@ import polars as pl
 from vidrank_assets.capture.remembered import THUMBNAIL_CHECKS, VIDEO_CATALOGUE
 from vidrank_assets.features.embedding import titles
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import HORIZON_TARGETS, MEDIA_FILES, SNAPSHOTS, TABLES, THUMBNAILS
+from vidrank_assets.tables import API, HORIZON_TARGETS, MEDIA_FILES, SNAPSHOTS, TABLES, THUMBNAILS
 from vidrank_assets.upkeep import live_source, places, run_folders
 from vidrank_assets.upkeep.changes import Changes, Replaced, Swept
-from vidrank_assets.upkeep.retention import API, LABEL, NAMES_OF_CHANNELS, OF_TABLES, Limits, Readings, Retention, Rules
+from vidrank_assets.upkeep.retention import LABEL, NAMES_OF_CHANNELS, OF_TABLES, Limits, Readings, Retention, Rules
 from vidrank_assets.upkeep.vectors import sweep_vectors
 
 _CONTENT = ["video_id", "content_hash"]

@@ -469,7 +469,7 @@ def malformed(draw, method: str) -> tuple[bytes, bool]:
     return body, change == "none"
 
 
-def counted_for(method: str, body: bytes, *, whole: bool) -> None:
+def assert_counted_for(method: str, body: bytes, *, whole: bool) -> None:
     """No exception; every item is kept or set aside with a reason; what is kept obeys the rules and can be stored."""
     read_page = read(method, body)
     assert all(re.fullmatch("[a-z_]+", rejected.reason) for rejected in read_page.rejected)
@@ -491,22 +491,22 @@ def counted_for(method: str, body: bytes, *, whole: bool) -> None:
                 assert datetime(2005, 4, 1, tzinfo=UTC) <= value.astimezone(UTC) < datetime(2100, 1, 1, tzinfo=UTC)
 
 
-def any_answers(method: str, n_examples: int) -> None:
+def assert_of_any_answers(method: str, n_examples: int) -> None:
     @settings(max_examples=n_examples, suppress_health_check=list(HealthCheck))
     @given(malformed(method))
     def holds(example):
         body, whole = example
-        counted_for(method, body, whole=whole)
+        assert_counted_for(method, body, whole=whole)
 
     holds()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_malformed_answer_loses_an_item_without_a_reason(method):
-    any_answers(method, 100)
+    assert_of_any_answers(method, 100)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_no_malformed_answer_of_two_thousand_loses_an_item_without_a_reason(method):
-    any_answers(method, 2_000)
+    assert_of_any_answers(method, 2_000)
