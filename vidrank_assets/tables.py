@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from vidrank_assets.pair_tables import RANKING_TARGETS, THUMBNAIL_SCORES, TRAINING_PAIRS, VIDEO_ANALYTICS
 from vidrank_assets.results import COMPARISON, LEADERBOARD, MODALITY_ABLATION, SLICE_METRICS
 from vidrank_assets.schema import Column, Table, flag, instant, number, text, whole
 
@@ -260,20 +261,6 @@ SPLIT_MANIFEST = Table(
     ),
 )
 
-TRAINING_PAIRS = Table(
-    "training_pairs",
-    ("video_id_a", "video_id_b"),
-    (
-        text("video_id_a", "the video published earlier", nullable=False),
-        text("video_id_b", "the video published later", nullable=False),
-        text("channel_id", "the channel of both", nullable=False),
-        whole("winner", "1 when a won, 0 when b won", "0 or 1", nullable=False),
-        number("margin", "|a - b| / max(a, b) of the two targets", "share"),
-        number("days_apart", "between the two publications", "days", "publish"),
-        text("split", "the split of both", nullable=False),
-    ),
-)
-
 #: Honest pairs: the later video's features, with its channel as it was when the earlier one was published.
 PAIRED_FEATURES = Table("paired_features", TRAINING_PAIRS.key, (*TRAINING_PAIRS.columns, *METADATA_FEATURES.columns))
 
@@ -282,6 +269,7 @@ TABLES: Mapping[str, Table] = {
     for table in (
         SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, VIDEO_VERSIONS, MEDIA_FILES, HORIZON_TARGETS,
         METADATA_FEATURES, EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, PAIRED_FEATURES,
+        VIDEO_ANALYTICS, THUMBNAIL_SCORES, RANKING_TARGETS,
         LEADERBOARD, SLICE_METRICS, COMPARISON, MODALITY_ABLATION,
     )
 }  # fmt: skip

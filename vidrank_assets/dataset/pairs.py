@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vidrank_assets.tables import TRAINING_PAIRS
+from vidrank_assets.pair_tables import TRAINING_PAIRS
 
 Rows = NDArray[np.int64]
 
@@ -22,7 +22,7 @@ def training_pairs(
     pairs_per_channel: int = 500,
     seed: int = 42,
 ) -> pl.DataFrame:
-    """`tables.TRAINING_PAIRS`: a is published first (of two at once, the smaller id), winner 1 when a reached more.
+    """`pair_tables.TRAINING_PAIRS`: a is published first (of two at once, the smaller id), winner 1 when a reached more.
 
     videos: video_id, channel_id, published_at, target_raw (views, or views per hour), split; a row with a null among
     them makes no pair. Both videos of a pair have one channel and one split, are published at most `days_apart` apart
@@ -49,7 +49,7 @@ def pair_moments(pairs: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:
     as_of is the publication of a. With it both sides see one channel history, which holds the outcome of neither;
     at its own publication, b's would hold a's outcome, and noise would be ranked better or worse than chance.
 
-    pairs: `tables.TRAINING_PAIRS`. videos: video_id and published_at.
+    pairs: `pair_tables.TRAINING_PAIRS`. videos: video_id and published_at.
     """
     published = videos.select("video_id", as_of="published_at")
     dated = pairs.join(published, left_on="video_id_a", right_on="video_id", how="left", maintain_order="left")
@@ -129,4 +129,5 @@ def _described(pairs: pl.DataFrame) -> pl.DataFrame:
         margin=((a - b).abs() / pl.max_horizontal(a, b)).cast(pl.Float64),
         days_apart=apart.dt.total_seconds(fractional=True) / 86_400,
         split="split",
+        judged_by=pl.lit("views"),
     )

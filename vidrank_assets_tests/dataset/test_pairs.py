@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vidrank_assets.dataset.channel_history import channel_history, target_events
 from vidrank_assets.dataset.pairs import pair_moments, training_pairs
 from vidrank_assets.schema import INSTANT
-from vidrank_assets.tables import TRAINING_PAIRS
+from vidrank_assets.pair_tables import TRAINING_PAIRS
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SCHEMA = {
@@ -37,7 +37,7 @@ def ids(pairs):
 
 def test_a_pair_says_which_of_two_won_by_how_much_and_how_far_apart_they_are():
     pairs = training_pairs(videos(("c", "train", 3, 80.0), ("c", "train", 1, 100.0)))
-    assert TRAINING_PAIRS.checked(pairs).rows() == [("v001", "v000", "c", 1, pytest.approx(0.2), 2.0, "train")]
+    assert TRAINING_PAIRS.checked(pairs).rows() == [("v001", "v000", "c", 1, pytest.approx(0.2), 2.0, "train", "views")]
     assert training_pairs(videos(("c", "train", 3, 100.0), ("c", "train", 1, 0.0))).row(0)[3:5] == (0, 1.0)
 
 
