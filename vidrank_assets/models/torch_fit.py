@@ -1,8 +1,6 @@
-"""The one training loop of the nets, and torch made to give the same numbers again."""
+"""The one training loop of the nets that learn rows by squared error."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from pydantic import Field
 
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.models.base import Parameters, Step, Vector
+from vidrank_assets.models.reproducible import reproducible, threads, threads_for
 
 #: What a net reads of some videos: by name, one row a video each.
 Arrays = Mapping[str, NDArray[Any]]
@@ -21,8 +20,6 @@ Layers = Any
 Tensors = Mapping[str, Tensor]
 Forward = Callable[[Layers, Tensors], Tensor]
 
-#: Below so many rows two threads wait for each other longer than they work.
-FEWEST_ROWS_FOR_THREADS = 10_000
 _ROWS_PER_PREDICTION = 4_096
 
 #: Below this targets are all the same, but for rounding.
@@ -69,7 +66,7 @@ class Net:
         Raises InvalidInput: not even after one epoch is the error a number.
         Source of the optimiser: Loshchilov & Hutter 2019, Decoupled weight decay regularization.
         """
-        with _reproducible(seed, n_rows=len(target)) as device:
+        with reproducible(seed, n_threads=threads_for(len(target))) as device:
             layers = self._build()
             # The net learns targets of mean 0 and variance 1: its weights begin at that size.
             deviation = float(target.std())
@@ -90,7 +87,7 @@ class Net:
         import torch
 
         n_rows = len(next(iter(inputs.values())))
-        with _threads(1 if n_rows < FEWEST_ROWS_FOR_THREADS else torch.get_num_threads()), torch.inference_mode():
+        with threads(threads_for(n_rows)), torch.inference_mode():
             parts = [
                 forward(self._layers, _doubles(inputs, slice(start, start + _ROWS_PER_PREDICTION)))
                 for start in range(0, max(n_rows, 1), _ROWS_PER_PREDICTION)
@@ -220,35 +217,3 @@ def _doubles(inputs: Arrays, rows: slice) -> Tensors:
     arrays = {name: array[rows] for name, array in inputs.items()}
     floats = {name: array.astype(np.float64) for name, array in arrays.items() if array.dtype.kind == "f"}
     return {name: torch.tensor(array) for name, array in (arrays | floats).items()}
-
-
-@contextmanager
-def _reproducible(seed: int, *, n_rows: int) -> Iterator[Any]:
-    """The device to train on, with torch seeded and its algorithms deterministic; afterwards all is as it was."""
-    import torch
-
-    cuda = range(torch.cuda.device_count())
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
-    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
-    # https://docs.nvidia.com/cuda/cublas/#results-reproducibility
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    few = n_rows < FEWEST_ROWS_FOR_THREADS
-    with torch.random.fork_rng(devices=cuda), _threads(1 if few else torch.get_num_threads()):
-        try:
-            torch.manual_seed(seed)
-            torch.use_deterministic_algorithms(True)
-            yield torch.device("cuda" if cuda else "cpu")
-        finally:
-            torch.use_deterministic_algorithms(was_deterministic, warn_only=only_warned)
-
-
-@contextmanager
-def _threads(n_threads: int) -> Iterator[None]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
