@@ -32,8 +32,9 @@ from vidrank_assets.schema import Column, Table
 from vidrank_assets.selection.ensemble import ensemble_trial
 from vidrank_assets.selection.evaluation import Trial, trial
 from vidrank_assets.selection.leaderboard import leaderboard, printed, slice_metrics
-from vidrank_assets.selection.task import Cell, LaterSides, Task, task
-from vidrank_assets.tables import HORIZON_TARGETS, METADATA_FEATURES, SPLIT_MANIFEST, TRAINING_PAIRS
+from vidrank_assets.selection.task import Cell, OfHorizon, Task, task
+from vidrank_assets.pair_tables import RANKING_TARGETS, TRAINING_PAIRS
+from vidrank_assets.tables import HORIZON_TARGETS, METADATA_FEATURES, SPLIT_MANIFEST
 
 Made = TypeVar("Made")
 
@@ -111,14 +112,15 @@ def synthetic_task(n_rows: int) -> Task:
     features = with_history(metadata, videos)
     pairs = drawn_pairs(videos)
     later = features_of_later_sides(pairs, features)
-    return task(
-        Cell("concat", 7, data_source="synthetic"),
-        features,
-        fused,
-        split_manifest=filled(SPLIT_MANIFEST, videos),
+    tables = OfHorizon(
+        metadata_features=features,
         horizon_targets=filled(HORIZON_TARGETS, videos),
-        later_sides=LaterSides(filled(TRAINING_PAIRS, pairs), later),
+        split_manifest=filled(SPLIT_MANIFEST, videos),
+        training_pairs=filled(TRAINING_PAIRS, pairs),
+        paired_features=pl.concat([filled(TRAINING_PAIRS, pairs), later], how="horizontal"),
+        ranking_targets=filled(RANKING_TARGETS, videos),
     )
+    return task(Cell("concat", 7, data_source="synthetic"), tables, fused)
 
 
 def drawn_vectors(n_rows: int, rng: np.random.Generator) -> Vectors:

@@ -13,7 +13,7 @@ from vidrank_assets.selection.ensemble import EnsembleParameters, ensemble_trial
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard
 from vidrank_assets.selection.model_snapshot import SWEPT
-from vidrank_assets.selection.task import Cell, LaterSides, Task, task
+from vidrank_assets.selection.task import Cell, OfHorizon, Task, task
 from vidrank_assets.storage import Storage
 
 
@@ -46,14 +46,8 @@ def _assert_kept(store: Storage, cell: Cell, run_id: str) -> None:
 def _task(store: Storage, config: Mapping[str, Any]) -> Task:
     cell = Cell(**config["cell"])
     tables = _tables(store, config, strategy=cell.fusion_strategy, horizon=f"{cell.horizon_days}d")
-    return task(
-        cell,
-        tables["metadata_features"],
-        fused_vectors(store, tables["fused_embeddings"], unfused=True),
-        split_manifest=tables["split_manifest"],
-        horizon_targets=tables["horizon_targets"],
-        later_sides=LaterSides.of(tables["paired_features"]),
-    )
+    fused = fused_vectors(store, tables.pop("fused_embeddings"), unfused=True)
+    return task(cell, OfHorizon(**tables), fused)
 
 
 def _tables(store: Storage, config: Mapping[str, Any], *, strategy: str, horizon: str) -> dict[str, pl.DataFrame]:

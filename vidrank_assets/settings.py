@@ -22,6 +22,10 @@ def _beside_the_instance() -> str:
     return str(Path(os.environ.get("DAGSTER_HOME", "dagster_home")).resolve() / "vidrank")
 
 
+def _of_long_trainings() -> str:
+    return str(Path(os.environ.get("DAGSTER_HOME", "dagster_home")).resolve() / "training")
+
+
 class Bucket(BaseModel):
     """A part of the Data API's quota. limit: units a day; costs: units of one call, by method."""
 
@@ -43,6 +47,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="VIDRANK_", extra="ignore", env_ignore_empty=True)
 
     storage: str = Field(default_factory=_beside_the_instance, description="a folder, or s3://bucket/prefix")
+    training_folder: str = Field(
+        default_factory=_of_long_trainings, description="where a killed training goes on from; a folder on this machine"
+    )
     s3_endpoint: str | None = Field(None, description="URL of an S3-compatible server; AWS when empty")
     s3_region: str = Field("us-east-1", description="region of the bucket")
 

@@ -20,6 +20,7 @@ from vidrank_assets.results import MODALITY_ABLATION
 from vidrank_assets.selection import ablation
 from vidrank_assets.selection.leaderboard import Ranking
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
+from vidrank_assets.selection.task import OfHorizon
 
 _ABLATED = [family for family in SUITE if family not in BASELINES]
 
@@ -42,15 +43,19 @@ def modality_ablation(
     config: LeaderboardConfig,
     fused_embeddings: pl.DataFrame,
     metadata_features: pl.DataFrame,
-    paired_features: pl.DataFrame,
     horizon_targets: pl.DataFrame,
     split_manifest: pl.DataFrame,
+    training_pairs: pl.DataFrame,
+    paired_features: pl.DataFrame,
+    ranking_targets: pl.DataFrame,
     store: dg.ResourceParam[FolderStore],
     **snapshots: Any,
 ) -> dg.MaterializeResult[pl.DataFrame]:
     """Every family, fitted again without each modality and scored on the same videos, with the interval of its loss."""
-    tables = (metadata_features, paired_features, horizon_targets, split_manifest)
-    work = task_of(context, fused_vectors(store.open(), fused_embeddings, unfused=True), *tables)
+    tables = OfHorizon(
+        metadata_features, horizon_targets, split_manifest, training_pairs, paired_features, ranking_targets
+    )
+    work = task_of(context, tables, fused_vectors(store.open(), fused_embeddings, unfused=True))
     ranking = Ranking(config.rank_metric, resamples=config.resamples, seed=config.seed)
     keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
     assert_of_these_tables(snapshots, data_versions(context.instance, **keys))

@@ -5,7 +5,9 @@ is retried, configured and materialized by itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,7 +18,7 @@ from vidrank_assets.assets.family_config import chosen, step_config
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.io_managers import recorded_sha256
 from vidrank_assets.assets.metadata import OWNER
-from vidrank_assets.assets.partitions import by_strategy_and_horizon
+from vidrank_assets.assets.partitions import by_strategy_and_horizon, folder_of
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.assets.vectors import fused_vectors
@@ -28,7 +30,7 @@ from vidrank_assets.selection.evaluation import Trial, trial
 from vidrank_assets.selection.leaderboard import Ranking, leaderboard, slice_metrics
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
 from vidrank_assets.selection.run_record import config_used, data_summary
-from vidrank_assets.selection.task import Cell, LaterSides, Task, task
+from vidrank_assets.selection.task import Cell, OfHorizon, Task, task
 from vidrank_assets.settings import Settings
 
 #: The families that can predict from what a model may know here.
@@ -37,7 +39,7 @@ SUITE = tuple(
 )
 BASELINES = tuple(name for name in SUITE if FAMILIES.entries[name].origin == "baseline")
 
-_OF_HORIZON = ("horizon_targets", "metadata_features", "paired_features", "split_manifest")
+_OF_HORIZON = tuple(each.name for each in fields(OfHorizon))
 
 
 def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
@@ -60,21 +62,28 @@ def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
         config: Config,  # type: ignore[valid-type]
         fused_embeddings: pl.DataFrame,
         metadata_features: pl.DataFrame,
-        paired_features: pl.DataFrame,
         horizon_targets: pl.DataFrame,
         split_manifest: pl.DataFrame,
+        training_pairs: pl.DataFrame,
+        paired_features: pl.DataFrame,
+        ranking_targets: pl.DataFrame,
         store: dg.ResourceParam[FolderStore],
     ) -> Iterator[dg.MaterializeResult[ModelSnapshot]]:
         asked = [name for name in families if dg.AssetKey(["models", name]) in context.selected_asset_keys]
         unfused = any(load_family(name).reads_modalities for name in asked)
-        tables = (metadata_features, paired_features, horizon_targets, split_manifest)
-        work = task_of(context, fused_vectors(store.open(), fused_embeddings, unfused=unfused), *tables)
+        tables = OfHorizon(
+            metadata_features, horizon_targets, split_manifest, training_pairs, paired_features, ranking_targets
+        )
+        work = task_of(context, tables, fused_vectors(store.open(), fused_embeddings, unfused=unfused))
         keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
         ranking = Ranking(Settings().rank_metric)
         versions, data = data_versions(context.instance, **keys), data_summary(work, horizon_targets)
         for name in asked:
             settings = dict(chosen(config, families)[name])
-            made = trial(work, name, seed=settings.pop("seed"), parameters=settings)
+            workplace = Path(
+                Settings().training_folder, folder_of(by_strategy_and_horizon, context.partition_key), name
+            )
+            made = trial(work, name, seed=settings.pop("seed"), parameters=settings, workplace=workplace)
             yield dg.MaterializeResult(
                 asset_key=["models", name],
                 value=ModelSnapshot(
@@ -116,30 +125,16 @@ def data_versions(instance: dg.DagsterInstance, *, strategy: str, horizon: str) 
     return {name: recorded_sha256(instance, dg.AssetKey(name), partition) for name, partition in sorted(read.items())}
 
 
-def task_of(
-    context: dg.AssetExecutionContext,
-    fused: Vectors,
-    metadata_features: pl.DataFrame,
-    paired_features: pl.DataFrame,
-    horizon_targets: pl.DataFrame,
-    split_manifest: pl.DataFrame,
-) -> Task:
+def task_of(context: dg.AssetExecutionContext, tables: OfHorizon, fused: Vectors) -> Task:
     """The rows of one cell, joined once for all families of a step."""
     keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
     cell = Cell(
         keys["strategy"],
         HORIZONS[keys["horizon"]].days,
         information_set=Settings().information_set,
-        data_source=", ".join(horizon_targets["source"].unique().sort()),
+        data_source=", ".join(tables.horizon_targets["source"].unique().sort()),
     )
-    return task(
-        cell,
-        metadata_features,
-        fused,
-        split_manifest=split_manifest,
-        horizon_targets=horizon_targets,
-        later_sides=LaterSides.of(paired_features),
-    )
+    return task(cell, tables, fused)
 
 
 def _figures(made: Trial, work: Task) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.errors import InvalidInput, NotFitted
 from vidrank_assets.features.vectors import Vectors
+from vidrank_assets.models.comparisons import Comparisons, Indices
 
 Vector = NDArray[np.float64]
-Indices = Sequence[int] | NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Dataset:
     columns: n_videos rows of `metadata_features` of one information set, without `video_id`.
     fused: (n_videos, d_fused), rows in the order of `columns`. A video may be there twice, as known at two moments.
     target_log: (n_videos,), log1p of views at the horizon; None where it is to be predicted.
+    comparisons: which of them did better than which, for families that learn from pairs; None as for targets.
 
     Raises InvalidInput: the parts differ in length, or a target is not finite.
     """
@@ -34,6 +35,7 @@ class Dataset:
     columns: pl.DataFrame
     fused: Vectors
     target_log: Vector | None = None
+    comparisons: Comparisons | None = None
 
     def __post_init__(self) -> None:
         if self.columns.height != len(self.fused.video_ids):
@@ -76,7 +78,8 @@ class Dataset:
         """Some of the videos, in the order given."""
         chosen = [int(index) for index in indices]
         target = None if self.target_log is None else self.target_log[chosen]
-        return Dataset(self.columns[chosen], self.fused.rows(chosen), target)
+        comparisons = self.comparisons and self.comparisons.rows(chosen)
+        return Dataset(self.columns[chosen], self.fused.rows(chosen), target, comparisons)
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,8 @@ class Regressor(ABC):
     learns: ClassVar[str] = "target_log"
     #: Whether it reads the vectors of each modality, which others may be spared.
     reads_modalities: ClassVar[bool] = False
+    #: Whether it learns which of two videos did better, and so needs comparisons.
+    learns_from_pairs: ClassVar[bool] = False
     #: What may be set.
     takes: ClassVar[type[Parameters]] = Parameters
 
@@ -189,6 +194,7 @@ class Regressor(ABC):
                 f"{', '.join(self.takes.model_fields) or 'none'}; found {wrong}. Correct them in the configuration."
             ) from None
         self._inputs: Inputs | None = None
+        self._workplace: Path | None = None
 
     @property
     def findings(self) -> Findings:
@@ -199,10 +205,11 @@ class Regressor(ABC):
         """How much each modality counts for each video, (n_videos,) by modality, summing to 1; empty without gates."""
         return {}
 
-    def fit(self, train: Dataset, val: Dataset) -> Self:
+    def fit(self, train: Dataset, val: Dataset, *, workplace: Path | None = None) -> Self:
         """Learn from `train`; `val` is for early stopping and for nothing else.
 
-        Raises InvalidInput: a part has no targets or no rows, or the two have different columns.
+        workplace: a folder on this machine where a long training keeps what it needs to go on after it was killed.
+        Raises InvalidInput: a part has no targets, no rows or no pairs that it needs, or other columns than the other.
         """
         for part, rows in (("train", train), ("val", val)):
             if rows.target_log is None or not len(rows):
@@ -210,6 +217,12 @@ class Regressor(ABC):
                     f"{part} must have rows with targets; {self.name} got {len(rows)} rows. "
                     "Check the split and the label coverage of the horizon."
                 )
+            if self.learns_from_pairs and (rows.comparisons is None or not len(rows.comparisons.pairs)):
+                raise InvalidInput(
+                    f"{part} must have pairs of videos of one channel; {self.name} got none among {len(rows)} videos. "
+                    "Capture channels with more videos, or materialize training_pairs with wider limits."
+                )
+        self._workplace = workplace
         self._inputs = None  # a fit that fails half-way leaves an unfitted family
         inputs = Inputs.of(train, modalities=self.reads_modalities)
         self._fit(train, inputs.arranged(val, self.name))
@@ -222,9 +235,18 @@ class Regressor(ABC):
         Raises NotFitted: before `fit`. InvalidInput: other columns or blocks than those of `fit`.
         """
         videos = self._fitted_inputs("predicts").arranged(videos, self.name)
-        if not len(videos):
-            return np.empty(0)
-        predicted = np.asarray(self._predict(videos), np.float64)
+        return self._one_each(videos, self._predict) if len(videos) else np.empty(0)
+
+    def scores(self, videos: Dataset) -> Vector:
+        """What two videos of one channel are compared by, (n_videos,), finite, higher is better, in log views.
+
+        As `predict`, but for a family whose predictions are equal where its scores are not. Raises what that raises.
+        """
+        videos = self._fitted_inputs("scores").arranged(videos, self.name)
+        return self._one_each(videos, self._scores) if len(videos) else np.empty(0)
+
+    def _one_each(self, videos: Dataset, predict: Callable[[Dataset], Vector]) -> Vector:
+        predicted = np.asarray(predict(videos), np.float64)
         if predicted.shape != (len(videos),) or not np.isfinite(predicted).all():
             raise InvalidInput(
                 f"predictions must be finite, one per video; {self.name} gave shape {predicted.shape} with "
@@ -260,6 +282,9 @@ class Regressor(ABC):
 
     @abstractmethod
     def _predict(self, videos: Dataset) -> Vector: ...
+
+    def _scores(self, videos: Dataset) -> Vector:
+        return self._predict(videos)
 
     @abstractmethod
     def _save(self, folder: Path) -> None: ...

@@ -75,6 +75,10 @@ class Ensemble:
         """Predicted target_log, (n_videos,); raises what the members raise."""
         return _weighted(self.weights, {name: member.predict(videos) for name, member in self.members.items()})
 
+    def scores(self, videos: Dataset) -> Vector:
+        """The weighted mean of the members' scores, (n_videos,); raises what the members raise."""
+        return _weighted(self.weights, {name: member.scores(videos) for name, member in self.members.items()})
+
     def save(self, folder: Path) -> None:
         """Write weights.json and each member in a folder of its name into an existing folder."""
         choice = {"weights": self.weights, "seed": self.seed, "parameters": self.parameters.model_dump(mode="json")}

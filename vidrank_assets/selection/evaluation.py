@@ -45,6 +45,10 @@ class Model(Protocol):
         """Predicted target_log, (n_videos,)."""
         ...
 
+    def scores(self, videos: Dataset) -> Vector:
+        """What two videos of one channel are compared by, (n_videos,), higher is better."""
+        ...
+
     def modality_weights(self, videos: Dataset) -> Mapping[str, Vector]:
         """How much each modality counts for each video; empty without gates."""
         ...
@@ -60,7 +64,7 @@ class Trial:
 
     predictions: the videos of val and test, as `Task.videos`, and y_pred.
     pair_predictions: their pairs: video_id_a, video_id_b, channel_id, split, target_a, target_b, and as score_a the
-    prediction for a, as score_b that for b with its channel dated at a's publication.
+    score of a, as score_b that of b with its channel dated at a's publication.
     modality_weights: for a family with gates, the videos of val and test: video_id, split, and a column a modality.
     n_train: rows it was fitted on. fit_seconds and predict_ms_per_1k: measured, so they differ between runs.
     """
@@ -91,14 +95,23 @@ class Trial:
         return self.origin == "baseline"
 
 
-def trial(task: Task, family: str, *, seed: int = 42, parameters: Mapping[str, Any] | None = None) -> Trial:
+def trial(
+    task: Task,
+    family: str,
+    *,
+    seed: int = 42,
+    parameters: Mapping[str, Any] | None = None,
+    workplace: Path | None = None,
+) -> Trial:
     """Fit `family` on train and predict val, test and their pairs.
 
+    workplace: as `Regressor.fit` takes it.
     Raises UnknownName: the catalog lists no such family. InvalidInput: it cannot learn from these rows, or does not
     take these parameters.
     """
     started = perf_counter()
-    model = load_family(family)(seed=seed, **(parameters or {})).fit(task.parts["train"], task.parts["val"])
+    train, val = task.parts["train"], task.parts["val"]
+    model = load_family(family)(seed=seed, **(parameters or {})).fit(train, val, workplace=workplace)
     fitted = perf_counter()
     y_pred = {part: model.predict(task.parts[part]) for part in SCORED}
     predicted = perf_counter()
@@ -107,7 +120,7 @@ def trial(task: Task, family: str, *, seed: int = 42, parameters: Mapping[str, A
         cell=task.cell,
         model=model,
         predictions=predictions,
-        pair_predictions=_scored_pairs(task, predictions, model),
+        pair_predictions=_scored_pairs(task, model),
         modality_weights=pl.concat([_weights(model, task, part) for part in SCORED]),
         findings=model.findings,
         n_train=len(task.parts["train"]),
@@ -121,7 +134,8 @@ def _weights(model: Model, task: Task, part: str) -> pl.DataFrame:
     return videos.with_columns(**{k: pl.Series(v) for k, v in model.modality_weights(task.parts[part]).items()})
 
 
-def _scored_pairs(task: Task, predictions: pl.DataFrame, model: Model) -> pl.DataFrame:
-    score_a = predictions.select(video_id_a="video_id", score_a="y_pred")
+def _scored_pairs(task: Task, model: Model) -> pl.DataFrame:
+    scores = pl.concat([pl.Series(model.scores(task.parts[part]), dtype=pl.Float64) for part in SCORED])
+    score_a = task.videos.select(video_id_a="video_id", score_a=scores)
     scored = task.pairs.join(score_a, on="video_id_a", how="left", maintain_order="left")
-    return scored.with_columns(score_b=pl.Series(model.predict(task.later), dtype=pl.Float64))
+    return scored.with_columns(score_b=pl.Series(model.scores(task.later), dtype=pl.Float64))

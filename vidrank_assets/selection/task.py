@@ -1,7 +1,7 @@
 """What every family of one grid partition is fitted on and scored on, joined once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -11,8 +11,10 @@ from vidrank_assets.catalog import InformationSet
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset
+from vidrank_assets.models.comparisons import Comparisons
 from vidrank_assets.models.inputs import datasets, left_out, redated
-from vidrank_assets.tables import METADATA_FEATURES, TRAINING_PAIRS
+from vidrank_assets.pair_tables import TRAINING_PAIRS
+from vidrank_assets.tables import METADATA_FEATURES
 
 #: Age at the first capture, in hours, at which a new slice begins.
 AGE_STEPS_HOURS = (24, 48, 72)
@@ -37,10 +39,22 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class OfHorizon:
+    """The tables of one horizon, each by its name in `tables.TABLES`."""
+
+    metadata_features: pl.DataFrame
+    horizon_targets: pl.DataFrame
+    split_manifest: pl.DataFrame
+    training_pairs: pl.DataFrame
+    paired_features: pl.DataFrame
+    ranking_targets: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class LaterSides:
     """Honest pairs: the later video of each is looked at again, its channel dated at the earlier one's publication.
 
-    pairs: `tables.TRAINING_PAIRS`.
+    pairs: `pair_tables.TRAINING_PAIRS`.
     features: `tables.METADATA_FEATURES` of video_id_b, row by row of `pairs`, dated by `dataset.pairs.pair_moments`.
 
     Raises InvalidInput: the rows of the two don't belong together.
@@ -57,10 +71,10 @@ class LaterSides:
             )
 
     @classmethod
-    def of(cls, paired_features: pl.DataFrame) -> Self:
+    def of(cls, tables: OfHorizon) -> Self:
         """The two halves of `tables.PAIRED_FEATURES`."""
         pairs, features = TRAINING_PAIRS.schema.names(), METADATA_FEATURES.schema.names()
-        return cls(paired_features.select(pairs), paired_features.select(features))
+        return cls(tables.paired_features.select(pairs), tables.paired_features.select(features))
 
     def among(self, video_ids: frozenset[str]) -> "LaterSides":
         """The pairs of val and test of which both videos are among these."""
@@ -86,37 +100,35 @@ class Task:
     left_out: Mapping[str, int]
 
 
-def task(
-    cell: Cell,
-    features: pl.DataFrame,
-    fused: Vectors,
-    *,
-    split_manifest: pl.DataFrame,
-    horizon_targets: pl.DataFrame,
-    later_sides: LaterSides,
-) -> Task:
-    """The rows of one cell, joined once for all its families; the tables are those of tables.py, of that horizon.
+def task(cell: Cell, tables: OfHorizon, fused: Vectors) -> Task:
+    """The rows of one cell, joined once for all its families.
 
     With `snapshot1` a video that was first captured after the horizon, or whose label is its first capture, is in no
     part: what is asked would be among the features.
 
     Raises NoRows: a part of the split is left with no video. LeakageError: a feature outside the information set.
     """
-    asked = _asked(cell.information_set, split_manifest, horizon_targets)
+    features, targets, later_sides = tables.metadata_features, tables.horizon_targets, LaterSides.of(tables)
+    asked = _asked(cell.information_set, tables.split_manifest, targets)
     parts = datasets(features, fused, asked, cell.information_set)
     scored = frozenset(video for part in SCORED for video in parts[part].video_ids)
     sides = later_sides.among(scored)
     n_pairs = later_sides.pairs.filter(pl.col("split").is_in(SCORED)).height
     return Task(
         cell=cell,
-        parts=parts,
-        videos=_scored_videos(parts, asked, horizon_targets.join(_sizes(features), on="video_id", how="left")),
+        parts={part: _compared(videos, part, tables) for part, videos in parts.items()},
+        videos=_scored_videos(parts, asked, targets.join(_sizes(features), on="video_id", how="left")),
         pairs=_targets_of_both(sides.pairs, asked),
         later=redated(sides.features, fused, cell.information_set),
-        left_out={"first_seen_at_horizon": split_manifest.height - asked.height}
+        left_out={"first_seen_at_horizon": tables.split_manifest.height - asked.height}
         | left_out(features, fused, asked)
         | {"pairs_without_both": n_pairs - sides.pairs.height},
     )
+
+
+def _compared(videos: Dataset, part: str, tables: OfHorizon) -> Dataset:
+    pairs = tables.training_pairs.filter(split=part)
+    return replace(videos, comparisons=Comparisons.of(videos.video_ids, pairs, tables.ranking_targets))
 
 
 def _asked(

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from vidrank_assets.errors import InvalidInput, NoRows
-from vidrank_assets.selection.task import Cell, LaterSides
+from vidrank_assets.selection.task import Cell
+from vidrank_assets.tables import METADATA_FEATURES
 
 
 def test_videos_of_val_and_then_of_test_are_scored_in_the_order_of_their_parts(small_task):
@@ -51,8 +52,8 @@ def test_the_later_side_is_as_it_was_known_at_the_earlier_publication(small_task
 
 
 def test_a_pair_whose_video_lacks_something_is_left_out_and_counted(tables, task_of):
-    without = tables["features"].filter(pl.col("video_id") != "v085")
-    made = task_of(features=without)
+    without = tables["metadata_features"].filter(pl.col("video_id") != "v085")
+    made = task_of(metadata_features=without)
     assert made.left_out["without_features"] == 1
     assert made.left_out["pairs_without_both"] == 1  # v085 with v091; v079 is in train
     assert "v085" not in made.pairs["video_id_a"].to_list()
@@ -63,9 +64,20 @@ def test_a_strategy_without_vectors_of_the_test_videos_is_refused(fused, task_of
         task_of(fused=fused.rows(range(100)))
 
 
-def test_redated_features_of_other_videos_are_refused(later_sides):
+def test_redated_features_of_other_videos_are_refused(paired_features, task_of):
+    names = METADATA_FEATURES.schema.names()
+    mixed_up = paired_features.with_columns(paired_features.select(names).reverse())
     with pytest.raises(InvalidInput, match="one row per pair, of its later video"):
-        LaterSides(later_sides.pairs, later_sides.features.reverse())
+        task_of(paired_features=mixed_up)
+
+
+def test_each_part_holds_its_own_pairs(task_of):
+    made = task_of()
+    compared = {part: len(videos.comparisons.pairs) for part, videos in made.parts.items()}
+    assert compared == {"train": 74, "val": 14, "test": 14}  # each video with the next one of 6 channels
+    train = made.parts["train"]
+    for (a, b), first_won in zip(train.comparisons.pairs, train.comparisons.first_won, strict=True):
+        assert first_won == (train.targets[a] > train.targets[b])
 
 
 def test_an_age_that_is_not_known_is_no_slice(tables, task_of):
