@@ -1,4 +1,4 @@
-"""Which of two videos of one channel did better, and what else a family that learns from pairs is told of each video."""
+"""Which of two videos did better, and what else a family that learns from pairs is told of each video."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
