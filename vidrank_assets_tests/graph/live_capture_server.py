@@ -1,8 +1,4 @@
-"""Captures a day through a stand-in, each capture in a fork of one process that has imported everything.
-
-Polars is imported here and not used, so that none of its pools has threads that a fork would lack. Of a capture, a line
-of JSON on stdin, stdout tells its `pid <n>` and `ended <status>`.
-"""
+"""Captures a day through a stand-in; see fork_server.py."""
 
 import json
 import os
@@ -17,6 +13,7 @@ from googleapiclient.discovery import build  # noqa: F401
 
 from vidrank_assets.capture.youtube_api import YouTubeApi
 from vidrank_assets.storage import Storage
+from vidrank_assets_tests.graph.fork_server import serve
 
 TABLES = ("snapshots", "channel_snapshots", "thumbnails")
 
@@ -52,19 +49,5 @@ def capture(store: str, options: dict, killed: dict | None) -> None:
             stored.write("told.json", json.dumps(captured.told).encode())
 
 
-def main() -> None:
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            try:
-                capture(**json.loads(line))
-                os._exit(0)
-            except BaseException as fault:
-                print(f"{fault!r:.2000}", file=sys.stderr, flush=True)
-                os._exit(1)
-        print(f"pid {child}", flush=True)
-        print(f"ended {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(capture)

@@ -9,13 +9,10 @@ Runs of labels and splits that are killed have other settings than the one that 
 from what was recorded before. Days are captured again too, over partitions that are there.
 """
 
-import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,9 +28,9 @@ from vidrank_assets.errors import ChecksumMismatch
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import EMBEDDING_MANIFEST, FUSED_MANIFEST, TABLES
 from vidrank_assets_tests.graph.conftest import Home, timeless
+from vidrank_assets_tests.graph.fork_server import ENDED, KILLED, Server
 
 DECLARED = TABLES | {"fused_embeddings": FUSED_MANIFEST}
-KILLED, ENDED = -9, 0
 CELL = dg.MultiPartitionKey({"strategy": "concat", "horizon": "7d"})
 
 
@@ -46,18 +43,16 @@ class Step(NamedTuple):
     only: tuple[tuple[str, ...], ...] = ()
     variants: tuple[dict[str, Any], ...] = ({},)
 
-    def message(self, variant: dict[str, Any]) -> str:
+    def order(self, variant: dict[str, Any]) -> dict[str, Any]:
         ends = ("start", self.partitions[0]), ("end", self.partitions[-1])
         ranged = self.job == "capture_day"
-        return json.dumps(
-            {
-                "job": self.job,
-                "ops": self.ops | variant,
-                "tags": {f"dagster/asset_partition_range_{end}": day for end, day in ends} if ranged else {},
-                "partition": None if ranged else self.partitions[0],
-                "only": self.only,
-            }
-        )
+        return {
+            "job": self.job,
+            "ops": self.ops | variant,
+            "tags": {f"dagster/asset_partition_range_{end}": day for end, day in ends} if ranged else {},
+            "partition": None if ranged else self.partitions[0],
+            "only": self.only,
+        }
 
 
 def captured(first: int, last: int) -> Step:
@@ -86,60 +81,29 @@ STEPS = {
 }
 
 
-class Server:
-    """Runs steps in one home and kills them."""
+def server_of(home: Home) -> Server:
+    return Server("step_server", home.environment, cwd=home.folder)
 
-    def __init__(self, home: Home) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("step_server.py"))],
-            cwd=home.folder,
-            env=home.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
 
-    def __enter__(self) -> "Server":
-        return self
+def finished(server: Server, step: Step) -> int:
+    """Let the step end, and count how often it touched a staged file."""
+    _, told = server.started(step.order({}))
+    *touches, last = told
+    assert last == f"ended {ENDED}"
+    return len(touches)
 
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
-        self._process.stdout.close()
 
-    def finished(self, step: Step) -> int:
-        """Let the step end, and count how often it touched a staged file."""
-        _, said = self._started(step.message({}))
-        *touches, last = said
-        assert last == f"ended {ENDED}"
-        return len(touches)
-
-    def killed(self, message: str, *, at_touch: int, delay: float) -> int:
-        """Kill the step so many seconds after a touch; 0, or how many touches it had when it ended before that."""
-        process, said = self._started(message)
-        for n_lines, line in enumerate(said, 1):
-            if n_lines == at_touch and line == "file":
-                time.sleep(delay)
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-        assert line in (f"ended {KILLED}", f"ended {ENDED}")
-        assert n_lines > 1, "the step published nothing"
-        return 0 if line == f"ended {KILLED}" else n_lines - 1
-
-    def _started(self, message: str) -> tuple[psutil.Process, Iterator[str]]:
-        self._process.stdin.write(message + "\n")
-        return psutil.Process(int(self._line().split()[1])), self._said()
-
-    def _said(self) -> Iterator[str]:
-        line = ""
-        while not line.startswith("ended"):
-            yield (line := self._line())
-
-    def _line(self) -> str:
-        line = self._process.stdout.readline()
-        assert line, "the server ended"
-        return line.strip()
+def killed_at(server: Server, order: Mapping[str, Any], touch: int, *, delay: float) -> int:
+    """Kill the step so many seconds after a touch; 0, or how many touches it had when it ended before that."""
+    process, told = server.started(order)
+    for n_lines, line in enumerate(told, 1):
+        if n_lines == touch and line == "file":
+            time.sleep(delay)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    assert line in (f"ended {KILLED}", f"ended {ENDED}")
+    assert n_lines > 1, "the step published nothing"
+    return 0 if line == f"ended {KILLED}" else n_lines - 1
 
 
 class Recorded(NamedTuple):
@@ -233,16 +197,16 @@ def check_kills(folder: Path, moments: dict[str, int], monkeypatch, *, seed: int
     """Kill every step so many times, then let it end; returns at which kind of moment the kills came."""
     spared, killed, lots = Home(folder / "spared"), Home(folder / "killed"), random.Random(seed)
     steps = {name: STEPS[name] for name in STEPS if name in moments}
-    with Server(spared) as server:
-        n_touches = {name: server.finished(step) for name, step in steps.items()}
+    with server_of(spared) as server:
+        n_touches = {name: finished(server, step) for name, step in steps.items()}
     monkeypatch.setenv("VIDRANK_STORAGE", str(killed.store.root))
     came: Counter[str] = Counter()
-    with Server(killed) as server, dg.DagsterInstance.from_config(str(killed.folder)) as instance:
+    with server_of(killed) as server, dg.DagsterInstance.from_config(str(killed.folder)) as instance:
         ledger = Ledger(killed.store, definitions(), instance)
         for name, step in steps.items():
             for _ in range(moments[name]):
                 came[one_kill(server, ledger, step, n_touches[name], lots)] += 1
-            server.finished(step)
+            finished(server, step)
             assert check_whole(ledger, step, lots) == 0, name
     assert_same(killed.store, spared.store)
     return came
@@ -251,10 +215,10 @@ def check_kills(folder: Path, moments: dict[str, int], monkeypatch, *, seed: int
 def one_kill(server: Server, ledger: Ledger, step: Step, n_touches: int, lots: random.Random) -> str:
     """Kill the step once while it writes, check what it leaves, and tell what it was doing."""
     there, staged = set(ledger.store.keys("")), ledger.staged()
-    message = step.message(lots.choice(step.variants))
+    order = step.order(lots.choice(step.variants))
     # A run that ends before its moment, because vectors that are there are not made again, was not killed.
     while n_touches:
-        n_touches = server.killed(message, at_touch=lots.randint(1, n_touches), delay=0.03 * lots.random() ** 3)
+        n_touches = killed_at(server, order, lots.randint(1, n_touches), delay=0.03 * lots.random() ** 3)
     assert there <= set(ledger.store.keys(""))
     n_unrecorded = check_whole(ledger, step, lots)
     if ledger.staged() - staged:

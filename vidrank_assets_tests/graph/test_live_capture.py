@@ -32,13 +32,13 @@ from vidrank_assets.storage import Storage
 from vidrank_assets_tests.fake_youtube import Asked, FakeYouTube
 from vidrank_assets_tests.fake_youtube_faults import ERRORS
 from vidrank_assets_tests.graph.conftest import Home, running_in
+from vidrank_assets_tests.graph.fork_server import ENDED, KILLED, Server
 from vidrank_assets_tests.graph.live_capture_server import TABLES
 from vidrank_assets_tests.secret_scan import files_with
 
 #: Ten in the evening of the day before in California: the quota starts anew within the day, at eight.
 FIRST = datetime(2026, 2, 10, 6, tzinfo=UTC)
 AFTER_RESET, SECOND = FIRST + timedelta(hours=3), FIRST + timedelta(days=1)
-KILLED, ENDED = -9, 0
 #: What the clock decides.
 WHEN = ("captured_at", "first_seen_at", "described_at", "metadata_at", "gone_at")
 
@@ -75,44 +75,26 @@ def environment(fake, monkeypatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-class Server:
-    """Captures in forks of a process that is warm, and kills them."""
+def server_of(fake: FakeYouTube) -> Server:
+    return Server("live_capture_server", {**os.environ, "OMP_NUM_THREADS": "1", **variables(fake)})
 
-    def __init__(self, fake: FakeYouTube) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("live_capture_server.py"))],
-            env={**os.environ, "OMP_NUM_THREADS": "1", **variables(fake)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
 
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
-        self._process.stdout.close()
-
-    def capture(
-        self, store: Path, options: dict[str, str], *, killed: dict[str, Any] | None = None, after: float | None = None
-    ) -> int:
-        """The status that a capture ends with. killed: at which file; after: at how many seconds."""
-        message = {"store": str(store), "options": options, "killed": killed}
-        self._process.stdin.write(json.dumps(message) + "\n")
-        child = psutil.Process(int(self._said("pid")))
-        if after is not None:
-            time.sleep(after)
-            with suppress(psutil.NoSuchProcess):
-                child.kill()
-        return int(self._said("ended"))
-
-    def _said(self, what: str) -> str:
-        said, _, value = self._process.stdout.readline().partition(" ")
-        assert said == what, "the server ended"
-        return value
+def captured(
+    server: Server,
+    store: Path,
+    options: dict[str, str],
+    *,
+    killed: dict[str, Any] | None = None,
+    after: float | None = None,
+) -> int:
+    """The status that a capture ends with. killed: at which file; after: at how many seconds."""
+    child, told = server.started({"store": str(store), "options": options, "killed": killed})
+    if after is not None:
+        time.sleep(after)
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    (ended,) = told
+    return int(ended.removeprefix("ended "))
 
 
 class Paid(NamedTuple):
@@ -149,7 +131,7 @@ class Trials:
         self._fake, self._server, self._folder, self._n = fake, server, folder, 0
         watch_list = written_watch_list(fake, folder)
         self._options = {"watch_list": watch_list, "at": SECOND.isoformat()}
-        assert server.capture(folder / "first", {"watch_list": watch_list, "at": FIRST.isoformat()}) == ENDED
+        assert captured(server, folder / "first", {"watch_list": watch_list, "at": FIRST.isoformat()}) == ENDED
         self._before = n_entered(Storage(str(folder / "first")))
         fake.moment = SECOND
         begun = time.monotonic()
@@ -161,14 +143,14 @@ class Trials:
         """A capture that is killed, if it is, and run again to the end."""
         store, n_asked = self._begun()
         if killed:
-            assert self._server.capture(store, self._options, killed=killed) == KILLED
+            assert captured(self._server, store, self._options, killed=killed) == KILLED
         return self._ended(store, n_asked)
 
     def trial_of_chance(self, lots: random.Random) -> tuple[Storage, Paid, int]:
         """A capture killed at a random moment, and how many pages were kept by then."""
         while True:
             store, n_asked = self._begun()
-            if self._server.capture(store, self._options, after=self.seconds * lots.random()) == KILLED:
+            if captured(self._server, store, self._options, after=self.seconds * lots.random()) == KILLED:
                 n_kept = len(
                     Storage(str(store)).keys(f"youtube_api/pages/slot={SECOND:%Y-%m-%d}T00", suffix=".json.gz")
                 )
@@ -181,7 +163,7 @@ class Trials:
         return store, len(self._fake.asked)
 
     def _ended(self, store: Path, n_asked: int) -> tuple[Storage, Paid]:
-        assert self._server.capture(store, self._options) == ENDED
+        assert captured(self._server, store, self._options) == ENDED
         stored = Storage(str(store))
         return stored, paid(self._fake.asked[n_asked:], n_entered(stored) - self._before)
 
@@ -201,7 +183,7 @@ class Trials:
 def trials(tmp_path_factory) -> Iterator[Trials]:
     """All of them ask one stand-in, which has no limits that they could reach."""
     folder, limits = tmp_path_factory.mktemp("trials"), {"shared": 10**6, "batch_get_stats": 10**6}
-    with FakeYouTube(SampleWorld(n_channels=24), moment=FIRST, limits=limits) as fake, Server(fake) as server:
+    with FakeYouTube(SampleWorld(n_channels=24), moment=FIRST, limits=limits) as fake, server_of(fake) as server:
         for method in ("channels.list", "playlistItems.list", "videos.batchGetStats", "videos.list"):
             fake.fault(method, "slow", times=None, seconds=0.005)
         yield Trials(fake, server, folder)
