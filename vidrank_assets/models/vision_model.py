@@ -1,0 +1,83 @@
+"""The vision half of a CLIP model as something to be trained: which of its weights, how fast, and how it is stored."""
+
+from pathlib import Path
+from typing import Any
+
+from vidrank_assets.errors import InvalidInput
+from vidrank_assets.features.encoders.transformers_model import Precision, half_configuration, load_model
+from vidrank_assets.models.learning import Layers, Tensor
+
+_SETTING = "VIDRANK_CLIP_MODEL"
+_SUCH_AS = "openai/clip-vit-large-patch14"
+
+
+def vision_model(folder: Path) -> Layers:
+    """The model of a folder in fp32 on the CPU, as `features.encoders.clip` reads it.
+
+    Raises EncoderUnavailable: there is no CLIP model, or not all of its weights.
+    """
+    from transformers import CLIPVisionModelWithProjection
+
+    config = half_configuration(folder, kind="clip", half="vision", setting=_SETTING, such_as=_SUCH_AS)
+    on = Precision("cpu", "fp32")
+    return load_model(CLIPVisionModelWithProjection, folder, on, setting=_SETTING, config=config)
+
+
+def embeddings(model: Layers, pixels: Tensor, processor: Any) -> Tensor:
+    """The unit vectors that a model gives to pictures, (n_pictures, d_projection).
+
+    pixels: uint8, (n_pictures, 3, height, width), on the model's device. processor: the model's own, for the scale.
+    """
+    import torch
+
+    rows = model(scaled(pixels, processor)).image_embeds
+    return torch.nn.functional.normalize(rows.float(), dim=1)
+
+
+def scaled(pixels: Tensor, processor: Any) -> Tensor:
+    """What the image processor's last two steps make of pixels, on their device: float32 of the same shape."""
+    import torch
+
+    rows = pixels.float()
+    if processor.do_rescale:
+        rows = rows * processor.rescale_factor
+    if processor.do_normalize:
+        mean, deviation = (
+            torch.tensor(each, device=rows.device).view(-1, 1, 1)
+            for each in (processor.image_mean, processor.image_std)
+        )
+        rows = (rows - mean) / deviation
+    return rows
+
+
+def trained_groups(model: Layers, *, last_blocks: int | None, rate: float, decay: float) -> list[dict[str, Any]]:
+    """Parameter groups of AdamW for the part that is trained; all other weights are frozen.
+
+    last_blocks: how many, with the norm and the projection after them; None trains the whole model. The projection,
+    the norm after the blocks and the last block learn at `rate`, each block before at `decay` times the rate of the
+    next, and what stands before the first as one block more.
+    Raises InvalidInput: the model has fewer blocks.
+    Source: Howard & Ruder 2018, Universal language model fine-tuning for text classification, 3.2 (discriminative
+    fine-tuning); with a decay per block as in Bao et al. 2022, BEiT.
+    """
+    vision = model.vision_model
+    blocks = list(vision.encoder.layers)
+    if last_blocks is not None and not 1 <= last_blocks <= len(blocks):
+        raise InvalidInput(
+            f"last_blocks must be from 1 to the {len(blocks)} blocks that the model has; got {last_blocks}. "
+            "Train fewer, or all of the model."
+        )
+    parts = [[model.visual_projection, vision.post_layernorm, blocks[-1]], *([block] for block in blocks[-2::-1])]
+    parts = parts[:last_blocks] if last_blocks else [*parts, [vision.pre_layrnorm, vision.embeddings]]
+    model.requires_grad_(False)
+    groups = []
+    for depth, modules in enumerate(parts):
+        weights = [weight for module in modules for weight in module.requires_grad_(True).parameters()]
+        groups.append({"params": weights, "lr": rate * decay**depth})
+    return groups
+
+
+def save_vision_model(model: Layers, processor: Any, folder: Path) -> None:
+    """Write a folder that VIDRANK_CLIP_MODEL can name: configuration, weights with projection, image processor."""
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
