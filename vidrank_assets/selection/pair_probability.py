@@ -84,7 +84,8 @@ class PairProbability:
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Self:
         """What `as_json` gave."""
-        return cls(**{name: tuple(each) if isinstance(each, list) else each for name, each in stored.items()})
+        kept: dict[str, Any] = {k: tuple(each) if isinstance(each, list) else each for k, each in stored.items()}
+        return cls(**kept)
 
 
 def fitted(pairs: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42) -> PairProbability:
