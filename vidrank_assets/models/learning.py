@@ -1,93 +1,28 @@
-"""The training of a net that learns whatever loss it is given: pairs of videos, or pictures."""
+"""The training of a net by whatever loss it is given: one that can be shared by processes, watched and resumed."""
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-from pydantic import Field
-
-from vidrank_assets.errors import InvalidInput
-from vidrank_assets.models.base import Parameters
+from vidrank_assets.models.interruption import Interruption
+from vidrank_assets.models.learning_processes import launched_processes, shared_out
+from vidrank_assets.models.objective import Batch, Epoch, Layers, Objective, Plan, Tensor
 from vidrank_assets.models.reproducible import reproducible, threads_for
+from vidrank_assets.models.trained_weights import restore_weights
+from vidrank_assets.models.training_run import TrainingRun
+from vidrank_assets.models.workplace import Workplace
 
-#: torch's own types; torch is imported only where it runs.
-Tensor = Any
-Layers = Any
-
-
-class Plan(Parameters):
-    """What may be set of such a training."""
-
-    max_epochs: int = Field(200, ge=1, description="times that training goes over all examples, at most")
-    patience: int = Field(20, ge=1, description="epochs without a better score on val after which training stops")
-    batch_size: int = Field(256, ge=1, description="examples per step of the optimiser, of all processes together")
-    accumulate: int = Field(1, ge=1, description="parts of a batch that are worked on one after the other")
-    gradient_clip: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
-    weight_decay: float = Field(1e-2, ge=0, description="share of step size by which AdamW shrinks weights")
-    average_from: float = Field(0.75, gt=0, le=1, description="share of max_epochs after which weights are averaged")
-    checkpoint_every: int = Field(1, ge=1, description="epochs from one checkpoint to the next")
-    processes: int = Field(1, ge=1, description="processes that share each batch, on this machine")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the layers' arithmetic on a GPU")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one process works on at a time.
-
-    whole: int64 on the device of training, (n_whole,), the examples of the optimiser's step; equal in every process.
-    own: the part of `whole` that is worked on now: a process's share, or one part of it where gradients accumulate.
-    generator: a `torch.Generator` of the CPU seeded by seed, epoch and step, equal in every process: for mixup.
-    """
-
-    whole: Tensor
-    own: slice
-    generator: Any
-
-
-class Objective(ABC):
-    """What is to be learned. Picklable: further processes are given a copy.
-
-    Random numbers come from `batch.generator` or from torch's own generator, and from nowhere else.
-    """
-
-    #: How many examples there are to learn from.
-    n_examples: int
-    #: Digest of all data and parameters that decide the result.
-    identity: str
-    #: Whether an example is so much work that all threads of the CPU have something to do.
-    heavy: bool = False
-
-    @abstractmethod
-    def layers(self) -> Layers:
-        """One `nn.Module` with random weights, or those that training begins with; torch is seeded before."""
-
-    @abstractmethod
-    def groups(self, layers: Layers) -> list[dict[str, Any]]:
-        """Parameter groups of AdamW, each with `params` and `lr`."""
-
-    @abstractmethod
-    def losses(self, layers: Layers, batch: Batch) -> Mapping[str, Tensor]:
-        """The terms of the loss, weighted, each (n_own,): the mean over `whole` of their sum is minimised."""
-
-    @abstractmethod
-    def score(self, layers: Layers) -> float:
-        """How good the layers are on val, higher is better; they are in evaluation mode and need no gradient."""
-
-
-class Epoch(NamedTuple):
-    """Mean of each term of the loss over the examples as they were met, and the score on val after it."""
-
-    number: int
-    losses: Mapping[str, float]
-    score: float
+#: All that a family needs of a training.
+__all__ = ["Batch", "Epoch", "Layers", "Learned", "Objective", "Plan", "Tensor", "learned"]
 
 
 class Learned(NamedTuple):
-    """Layers on the CPU in evaluation mode, how they were learned, and what was found out on the way."""
+    """Layers on the CPU in evaluation mode, how they were learned, and what was found out on the way.
+
+    facts: `device`, `processes`, `best_epoch`, `score` of what was kept, `averaged` (1 where that is the averaged
+    weights), `resumed_from_epoch` (0 where it was not resumed), and what `Checkpoints.facts` has.
+    """
 
     layers: Layers
     curve: list[Epoch]
@@ -95,83 +30,80 @@ class Learned(NamedTuple):
 
 
 def learned(objective: Objective, plan: Plan, *, seed: int, workplace: Path | None) -> Learned:
-    """Train with AdamW until the score gets no better; the layers with the best score are returned.
+    """Train with AdamW until the score on val gets no better; the layers that score best are returned.
 
-    Raises InvalidInput: not even after one epoch are the loss and the score numbers.
+    The rates fall along a cosine until `average_from` of all epochs, and are constant after it, where the weights at
+    the end of each epoch are averaged. Statistics of batch norm are then taken anew by a pass over all examples. The
+    averaged weights are kept where their score is not lower than that of the best epoch. An epoch without numbers is
+    the last.
+
+    The same seed and objective give the same layers to the bit on one machine with one number of threads. The examples
+    of an epoch are in an order that seed and epoch decide, in batches of nearly equal size, `batch_size` at most; so
+    none is left out and no last one is tiny. Processes share each batch, and give the losses of one process but for
+    rounding, where nothing is random but what `Batch.generator` decides and batch norm is `synced_batch_norm`; dropout
+    draws other masks in each process. `plan.processes` are spawned on this machine, a GPU each or all on the CPU. In a
+    process that `accelerate launch` or torchrun started, the processes are those, whatever the plan says; each must
+    make the same call, and they must share the workplace.
+
+    workplace: a folder of one training at a time. There are checkpoints in it, written every `checkpoint_every` epochs,
+    and where SIGTERM or SIGINT asks the process to end: after the step, before the signal takes effect. The same call
+    goes on at the newest, to the same bits. A finished training returns its result at once. A checkpoint of another
+    objective, plan, seed, torch, kind of device or number of processes is set aside. `tensorboard` in it has the event
+    files. With None nothing is written and no signal is heeded.
+
+    Raises InvalidInput: not even after one epoch are the loss and the score numbers, or there are more processes than
+    GPUs or than examples of a batch.
     """
-    import torch
+    arguments = (objective, plan, seed, workplace)
+    if plan.processes > 1 and launched_processes() == 1:
+        result = shared_out(_result, arguments, processes=plan.processes, resumable=workplace is not None)
+    else:
+        result = _result(*arguments)
+    with reproducible(seed, n_threads=1):
+        layers = objective.layers()
+    restore_weights(layers, result["weights"])
+    return Learned(layers.eval(), [Epoch(*epoch) for epoch in result["curve"]], result["facts"])
 
+
+def _result(objective: Objective, plan: Plan, seed: int, folder: Path | None) -> Mapping[str, Any]:
+    """Weights, curve and facts, in each of the processes that share the training."""
+    import torch
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    # Parameters may have no part in a loss; and buckets of gradients that are not rebuilt are summed in one order.
+    sharing = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[sharing])
+    workplace = Workplace(folder, _of(objective, plan, seed, accelerator), writes=accelerator.is_main_process)
+    with accelerator.main_process_first():
+        state = workplace.newest()
+    if state and "result" in state:
+        return _told(state["result"], workplace, resumed_from=len(state["result"]["curve"]))
     n_threads = torch.get_num_threads() if objective.heavy else threads_for(objective.n_examples)
-    with reproducible(seed, n_threads=n_threads) as device:
-        return _Loop(objective, plan, seed=seed, device=device).run()
+    interruption = Interruption()
+    with interruption if folder else nullcontext(), reproducible(seed, n_threads=n_threads):
+        training = TrainingRun(objective, plan, seed=seed, accelerator=accelerator)
+        if state:
+            training.resume(state)
+        result = training.run(workplace, interruption)
+        workplace.write({"result": result})
+    return _told(result, workplace, resumed_from=state["number"] if state else 0)
 
 
-class _Loop:
-    """One training."""
-
-    def __init__(self, objective: Objective, plan: Plan, *, seed: int, device: Any) -> None:
-        import torch
-
-        self._objective, self._plan, self._seed, self._device = objective, plan, seed, device
-        self._layers = objective.layers().to(device)
-        self._optimiser = torch.optim.AdamW(objective.groups(self._layers), weight_decay=plan.weight_decay, fused=True)
-        self._curve: list[Epoch] = []
-
-    def run(self) -> Learned:
-        best_score, best_epoch, best = -math.inf, 0, self._weights()
-        for number in range(1, self._plan.max_epochs + 1):
-            epoch = Epoch(number, self._epoch(number), self._score())
-            if not np.isfinite([*epoch.losses.values(), epoch.score]).all():
-                break
-            self._curve.append(epoch)
-            if epoch.score > best_score:
-                best_score, best_epoch, best = epoch.score, number, self._weights()
-            elif number - best_epoch >= self._plan.patience:
-                break
-        if not self._curve:
-            raise InvalidInput(
-                f"loss and score must be numbers after an epoch; they are none with {self._plan}. "
-                "Lower the learning rate, and check the inputs for infinities."
-            )
-        self._layers.load_state_dict(best)
-        return Learned(self._layers.cpu().eval(), self._curve, {"device": self._device.type, "best_epoch": best_epoch})
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: weight.detach().clone() for name, weight in self._layers.state_dict().items()}
-
-    def _epoch(self, number: int) -> dict[str, float]:
-        import torch
-
-        self._layers.train()
-        sums: dict[str, float] = {}
-        for batch in self._batches(number):
-            terms = self._objective.losses(self._layers, batch)
-            loss = sum(term.sum() for term in terms.values()) / len(batch.whole)
-            self._optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self._layers.parameters(), self._plan.gradient_clip)
-            self._optimiser.step()
-            for name, term in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(term.detach().sum())
-        return {name: total / self._objective.n_examples for name, total in sums.items()}
-
-    def _batches(self, epoch: int) -> Iterator[Batch]:
-        import torch
-
-        n_batches = math.ceil(self._objective.n_examples / self._plan.batch_size)
-        order = torch.randperm(self._objective.n_examples, generator=_generator(self._seed, epoch, 0))
-        for step, whole in enumerate(order.to(self._device).tensor_split(n_batches), start=1):
-            yield Batch(whole, slice(0, len(whole)), _generator(self._seed, epoch, step))
-
-    def _score(self) -> float:
-        import torch
-
-        self._layers.eval()
-        with torch.no_grad():
-            return self._objective.score(self._layers)
-
-
-def _generator(*entropy: int) -> Any:
+def _of(objective: Objective, plan: Plan, seed: int, accelerator: Any) -> dict[str, str | int]:
+    """What decides the bits of the result."""
     import torch
 
-    return torch.Generator().manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1))
+    return {
+        "identity": objective.identity,
+        "plan": plan.model_dump_json(exclude={"checkpoint_every", "processes"}),
+        "seed": seed,
+        "torch": str(torch.__version__),
+        "device": accelerator.device.type,
+        "processes": accelerator.num_processes,
+    }
+
+
+def _told(result: Mapping[str, Any], workplace: Workplace, *, resumed_from: int) -> dict[str, Any]:
+    facts = {**result["facts"], "resumed_from_epoch": resumed_from, **workplace.facts}
+    return {**result, "facts": facts}

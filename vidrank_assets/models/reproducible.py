@@ -1,9 +1,11 @@
 """Torch made to give the same numbers again, and left as it was found."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 #: Below so many rows two threads wait for each other longer than they work.
 FEWEST_ROWS_FOR_THREADS = 10_000
@@ -46,3 +48,28 @@ def threads(n_threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def generator(*entropy: int) -> Any:
+    """A `torch.Generator` of the CPU that these whole numbers decide."""
+    import torch
+
+    words = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(words[0]))
+
+
+def random_state() -> dict[str, Any]:
+    """Where torch's own generators stand, of the CPU and of the GPU that is worked on."""
+    import torch
+
+    cuda = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {}
+    return {"cpu": torch.get_rng_state(), **cuda}
+
+
+def restore_random_state(state: Mapping[str, Any]) -> None:
+    """Put torch's generators where `random_state` found them."""
+    import torch
+
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"])
