@@ -102,4 +102,5 @@ def load_title_match(settings: Settings) -> TitleMatch | str:
 
 def _unit(rows: Matrix) -> NDArray[np.float64]:
     wide = rows.astype(np.float64)
-    return wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    return unit
