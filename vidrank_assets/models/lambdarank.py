@@ -53,7 +53,7 @@ class LambdarankParameters(TreeParameters):
 
     min_data_in_leaf: int = Field(10, ge=1, description="fewest training rows in a leaf")
     feature_fraction: float = Field(0.2, gt=0, le=1, description="share of the columns that a tree sees")
-    patience: int = Field(50, ge=1, description="rounds without a better pairwise AUC on val after which growing stops")
+    patience: int = Field(150, ge=1, description="rounds without a better pairwise AUC on val after which growing stops")
     device: Device = "cpu"
 
 
