@@ -118,7 +118,7 @@ def recorder(instance: dg.DagsterInstance, store: Storage) -> Replaced:
             dg.AssetObservation(
                 asset_key,
                 description="Rewritten by an upkeep: what has expired, or is to be forgotten, is gone.",
-                partition=partition_key,
+                partition=partition_key or None,
                 metadata={
                     "dagster/uri": store.uri(stored.key),
                     "sha256": stored.sha256,
@@ -133,7 +133,10 @@ def recorder(instance: dg.DagsterInstance, store: Storage) -> Replaced:
 
 
 def _asset_of(table: str, partition: str) -> tuple[dg.AssetKey, str]:
-    """The asset and its partition: a table's, or that of the folder `models/snapshots/run_id=…/[model=…/]…`."""
+    """The asset and its partition, empty without one: a table's, or that of the folder of a run.
+
+    Such a folder is `models/snapshots/run_id=…/[model=…/]…`.
+    """
     folder = table if table.startswith(f"{run_folders.PLACE}/") else partition
     keys = dict(level.split("=", 1) for level in folder.split("/") if "=" in level)
     if folder is partition:
@@ -142,8 +145,7 @@ def _asset_of(table: str, partition: str) -> tuple[dg.AssetKey, str]:
         asset_key = dg.AssetKey(["models", keys["model"]] if "model" in keys else ["model_snapshot"])
     if "horizon" in keys and "strategy" in keys:
         return asset_key, dg.MultiPartitionKey({"strategy": keys["strategy"], "horizon": keys["horizon"]})
-    (value,) = keys.values()
-    return asset_key, value
+    return asset_key, "".join(keys.values())
 
 
 sweep_daily = dg.define_asset_job(

@@ -22,7 +22,8 @@ from vidrank_assets.storage import Storage
 from vidrank_assets.upkeep.retention import Outcome
 
 #: Told of each table or run folder that now holds other bytes than were recorded of it: where it lies, as the table
-#: and the folder of its partition, or as the run's folder and nothing; what it is now; and its rows, if it has any.
+#: and the folder of its partition, nothing where it has none, or as the run's folder and nothing; what it is now; and
+#: its rows, if it has any.
 Replaced = Callable[[str, str, Stored, int | None], None]
 
 FOLDER = "upkeep"
@@ -80,7 +81,7 @@ class Changes:
         """
         self._count(table, outcome)
         if outcome.removed or outcome.refreshed or moved:
-            key = f"{table}/{partition}/data.parquet"
+            key = key_of(table, partition)
             self._replace(key, parquet(outcome.rows), table=table, partition=partition, rows=outcome.rows.height)
 
     def unrecorded(self, place: str, key: str, outcome: Outcome, *, moved: bool = False) -> None:
@@ -139,6 +140,11 @@ class Changes:
         for key in keys:
             remove(self.store, key)
         remove(self.store, _REMOVING)
+
+
+def key_of(table: str, partition: str) -> str:
+    """Where a partition of a table lies. partition: its folder; empty where the table has no partitions."""
+    return "/".join(level for level in (table, partition, "data.parquet") if level)
 
 
 def remove(store: Storage, key: str) -> None:

@@ -11,7 +11,6 @@ from zipfile import ZipFile, is_zipfile
 import polars as pl
 
 from vidrank_assets.storage import Storage
-from vidrank_assets.tables import MEDIA_FILES
 from vidrank_assets.upkeep import live_source, places, run_folders
 from vidrank_assets.upkeep.changes import Changes, Replaced, Swept
 from vidrank_assets.upkeep.retention import Outcome, video_columns
@@ -38,7 +37,7 @@ def forget(store: Storage, channel_id: str, *, now: datetime, replaced: Replaced
         if named := [name for name in sums if gone.mentioned_in(store.read(f"{folder}/{name}"))]:
             run_folders.strip(changes, folder, sums, now=now, why=_WHY, also=_models_with(named, sums))
     sweep_vectors(changes, gone)
-    places.rewrite_captured(changes, lambda _, rows: gone.rows(rows), (MEDIA_FILES.name, *places.BESIDE_SNAPSHOTS))
+    places.rewrite_captured(changes, lambda _, rows: gone.rows(rows), (*places.OWNED, *places.BESIDE_SNAPSHOTS))
     places.rewrite_derived(changes, lambda rows, _: gone.rows(rows), gone.rows)
     live_source.forget_handles(changes, channel_id)
     live_source.rewrite_remembered(changes, gone.rows, gone.rows)

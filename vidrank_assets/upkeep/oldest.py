@@ -16,6 +16,7 @@ _READ_AT: Mapping[str, str] = {
     "channel_snapshots": "captured_at",
     "rejected_captures": "day",
     "thumbnails": "captured_at",
+    "thumbnail_scores": "captured_at",
     "video_versions": "seen_at",
     "horizon_targets": "first_captured_at",
 }

@@ -7,35 +7,37 @@ import polars as pl
 from vidrank_assets.schema import Table
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, HORIZON_TARGETS, SNAPSHOTS
-from vidrank_assets.upkeep.changes import Changes
+from vidrank_assets.upkeep.changes import Changes, key_of
 from vidrank_assets.upkeep.retention import Outcome
 
 #: The daily tables; the snapshots, which say which video is of which channel and source, last.
-BESIDE_SNAPSHOTS = ("rejected_captures", "thumbnails", "video_versions", "channel_snapshots")
+BESIDE_SNAPSHOTS = ("rejected_captures", "thumbnail_scores", "thumbnails", "video_versions", "channel_snapshots")
 CAPTURED = (*BESIDE_SNAPSHOTS, SNAPSHOTS.name)
+#: The owner's own, which no Data API said: a sweep leaves it.
+OWNED = ("media_files", "video_analytics")
 #: What is made of `horizon_targets`, horizon by horizon.
-DERIVED = ("paired_features", "training_pairs", "metadata_features", "split_manifest")
-_FILE = "/data.parquet"
+DERIVED = ("paired_features", "training_pairs", "ranking_targets", "metadata_features", "split_manifest")
 
 
 def partitions(store: Storage, table: str) -> list[str]:
-    """The folders of the partitions of a table that are there."""
-    return [key[len(table) + 1 : -len(_FILE)] for key in store.keys(table, suffix=_FILE)]
+    """The folders of the partitions of a table that are there; an empty one where it has no partitions."""
+    file = key_of("", "")
+    return [key.removeprefix(table).removesuffix(file).strip("/") for key in store.keys(table, suffix=f"/{file}")]
 
 
 def read(store: Storage, table: str, partition: str) -> pl.DataFrame:
     """One partition."""
-    return store.read_table(f"{table}/{partition}{_FILE}")
+    return store.read_table(key_of(table, partition))
 
 
 def columns_of(store: Storage, table: Table, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Some columns of each partition in turn; the others are not read."""
     for partition in partitions(store, table.name):
-        yield store.scan_tables({f"{table.name}/{partition}{_FILE}": None}).select(columns).collect()
+        yield store.scan_tables({key_of(table.name, partition): None}).select(columns).collect()
 
 
 def rewrite_captured(changes: Changes, rule: Callable[[str, pl.DataFrame], Outcome], tables: Sequence[str]) -> None:
-    """Apply a rule, by the name of the table, to every partition of some daily tables."""
+    """Apply a rule, by the name of the table, to every partition of some tables."""
     for table in tables:
         for partition in partitions(changes.store, table):
             changes.table(table, partition, rule(table, read(changes.store, table, partition)))
@@ -51,7 +53,7 @@ def rewrite_derived(
     for partition in partitions(changes.store, name):
         labels = read(changes.store, name, partition)
         for table in DERIVED:
-            if changes.store.exists(f"{table}/{partition}{_FILE}"):
+            if changes.store.exists(key_of(table, partition)):
                 changes.table(table, partition, derived(read(changes.store, table, partition), labels))
         changes.table(name, partition, targets(labels))
 

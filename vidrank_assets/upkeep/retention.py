@@ -132,7 +132,7 @@ class Rules:
         return self._without(rows, self._is_api_of_others() & expired.fill_null(True))
 
     def thumbnails(self, rows: pl.DataFrame) -> Outcome:
-        """A picture stays while the image host says that it is still the video's."""
+        """A picture stays, with the scores made of it, while the image host says that it is still the video's."""
         expired = pl.col("captured_at") < self.limits.described
         return self._without(rows, self._is_api_of_others() & expired & ~self._is_there_now())
 
@@ -157,7 +157,7 @@ class Rules:
         return self._described_anew(kept, is_api, "first_captured_at", removed=rows.height - kept.height)
 
     def features(self, rows: pl.DataFrame, targets: pl.DataFrame) -> Outcome:
-        """Rows of `metadata_features`, `paired_features`, `split_manifest` or `training_pairs` of one horizon.
+        """Rows of one of `places.DERIVED`, of one horizon.
 
         targets: that horizon's `horizon_targets`. A row goes with the target of any of its videos.
         """
@@ -237,6 +237,7 @@ OF_TABLES: Mapping[str, Callable[[Rules, pl.DataFrame], Outcome]] = {
     "channel_snapshots": Rules.channel_snapshots,
     "rejected_captures": Rules.rejected_captures,
     "thumbnails": Rules.thumbnails,
+    "thumbnail_scores": Rules.thumbnails,
     "video_versions": Rules.video_versions,
     "snapshots": Rules.snapshots,
 }

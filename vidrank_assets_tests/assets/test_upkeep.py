@@ -10,6 +10,7 @@ from vidrank_assets.assets.partitions import by_day, by_strategy_and_horizon
 from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.errors import InvalidInput
+from vidrank_assets.pair_tables import VIDEO_ANALYTICS
 from vidrank_assets.settings import Settings
 from vidrank_assets.tables import SNAPSHOTS
 from vidrank_assets.upkeep.changes import Swept
@@ -44,6 +45,20 @@ def snapshots(context: dg.AssetExecutionContext) -> pl.DataFrame:
 def reader(snapshots: pl.LazyFrame) -> list:
     """What is read of all days, each compared with what was recorded of it."""
     return sorted(snapshots.collect()["video_id"])
+
+
+@dg.asset(io_manager_key="tables")
+def video_analytics() -> pl.DataFrame:
+    """What the owner knows of two videos, of which one is of the channel."""
+    named = {"video_id": [f"api-{KEPT:%m-%d}", "of-another"]}
+    schema = VIDEO_ANALYTICS.schema
+    return pl.DataFrame({name: pl.Series(named.get(name, [None] * 2), dtype=t) for name, t in schema.items()})
+
+
+@dg.asset
+def clicks(video_analytics: pl.DataFrame) -> list:
+    """What is read of it, compared with what was recorded of it."""
+    return video_analytics["video_id"].to_list()
 
 
 class Run:
@@ -91,7 +106,7 @@ def run(instance, root):
     resources = {"store": root, "tables": Tables(store=root), "artifacts": Artifacts(store=root)}
 
     def ran(asset, **options):
-        every = [snapshots, reader, ridge, files, upkeep.retention_sweep]
+        every = [snapshots, reader, video_analytics, clicks, ridge, files, upkeep.retention_sweep]
         return dg.materialize(every, selection=[asset], resources=resources, instance=instance, **options)
 
     return ran
@@ -176,6 +191,14 @@ def test_a_forgotten_channel_leaves_readers_content(run, captured, instance, roo
     done = upkeep.forget_channel(instance, root.open(), "UC1")
     assert done.removed == {"snapshots": 4}
     assert run(reader).output_for_node("reader") == []
+
+
+def test_a_table_without_partitions_is_read_after_a_channel_was_forgotten(run, captured, instance, root):
+    run(video_analytics)
+    run(upkeep.retention_sweep)
+    assert run(clicks).output_for_node("clicks") == [f"api-{KEPT:%m-%d}", "of-another"]
+    assert upkeep.forget_channel(instance, root.open(), "UC1").removed["video_analytics"] == 1
+    assert run(clicks).output_for_node("clicks") == ["of-another"]
 
 
 def test_nothing_is_forgotten_while_a_capture_runs(instance, root):

@@ -183,6 +183,8 @@ def _plant_captures(store):
     pictures = {"image": [picture_of(v) for v in VIDEOS], "content_hash": [hash_of(picture_of(v)) for v in VIDEOS]}
     found = {"captured_at": [DAY_0] * 4, "source": SOURCE.values()}
     put("thumbnails", DAY_0, table("thumbnails", video_id=VIDEOS, **pictures, **found))
+    measured = {"content_hash": pictures["content_hash"], "clarity": [0.5] * 4}
+    put("thumbnail_scores", DAY_0, table("thumbnail_scores", video_id=VIDEOS, **measured, **found))
     ids, titles = [*VIDEOS, SEEN_AGAIN], [*TITLE.values(), NEW_TITLE]
     put(
         "video_versions",
@@ -199,6 +201,8 @@ def _plant_captures(store):
         ),
     )
     put("media_files", DAY_0, table("media_files", video_id=[MINE], captured_at=[DAY_0], path=[f"/films/{MINE}.mp4"]))
+    clicked = table("video_analytics", video_id=[MINE, FROM_ARCHIVE], impressions=[100, 200], ctr=[0.1, 0.2])
+    store.write_table("video_analytics/data.parquet", clicked)
 
 
 def _plant_live_source(store):
@@ -300,6 +304,8 @@ def _plant_derived(store):
     sides = {"video_id_a": [a for a, _ in pairs], "video_id_b": [b for _, b in pairs]}
     later = {"video_id": sides["video_id_b"], "channel_id": ["c"] * 3}
     put("paired_features", rows_of(PAIRED_FEATURES.schema, **sides, **later))
+    put("training_pairs", table("training_pairs", **sides, channel_id=["c"] * 3))
+    put("ranking_targets", table("ranking_targets", video_id=VIDEOS, channel_id=CHANNEL.values(), ctr=[0.5] * 4))
 
 
 def _plant_run(store, run, videos):

@@ -21,6 +21,7 @@ def test_a_forgotten_channel_is_in_no_file_any_more_and_the_others_are(planted, 
     assert places[there.MINE] >= {
         "snapshots", "rejected_captures", "thumbnails", "video_versions", "horizon_targets", "metadata_features",
         "split_manifest", "paired_features", "embeddings", "fused", "fused_embeddings", "models", "youtube_api",
+        "thumbnail_scores", "training_pairs", "ranking_targets", "video_analytics",
     }  # fmt: skip
     assert places[there.FROM_ARCHIVE] >= {"snapshots", "horizon_targets", "embeddings", "fused", "models"}
 
@@ -31,10 +32,11 @@ def test_the_channel_of_an_archive_is_forgotten_just_so(planted, there, now):
     assert not any(gone.values()), gone
 
 
-def test_the_owners_films_of_a_forgotten_channel_are_listed_no_more(planted, there, now):
+def test_the_owners_films_and_analytics_of_a_forgotten_channel_are_there_no_more(planted, there, now):
     forget(planted, there.OWN, now=now, replaced=lambda *_: None)
     gone = there.files_with(planted, *words(there, there.MINE), there.OWN)
     assert not any(gone.values()), gone
+    assert planted.read_table("video_analytics/data.parquet")["video_id"].to_list() == [there.FROM_ARCHIVE]
 
 
 def test_a_model_that_names_the_channel_goes_with_all_its_files_and_the_others_stay(planted, there, now):
@@ -63,4 +65,4 @@ def test_forgotten_twice_nothing_changes(planted, there, now):
 
 def test_killed_at_any_step_forgetting_again_comes_to_the_same_end(there, now, each_killed):
     told = each_killed(lambda store, tell: forget(store, there.OTHER, now=now, replaced=tell), every=6)
-    assert len(told) == 13
+    assert len(told) == 16

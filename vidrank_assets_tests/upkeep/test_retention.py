@@ -3,9 +3,9 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from vidrank_assets.capture.remembered import VIDEO_CATALOGUE
+from vidrank_assets.capture.remembered import THUMBNAIL_CHECKS, VIDEO_CATALOGUE
 from vidrank_assets.tables import TABLES
-from vidrank_assets.upkeep.retention import Limits, Readings, Retention, Rules
+from vidrank_assets.upkeep.retention import OF_TABLES, Limits, Readings, Retention, Rules
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 LIMITS = Limits(described=NOW - timedelta(days=30), counted=NOW - timedelta(days=30))
@@ -111,6 +111,18 @@ def test_a_pair_goes_with_either_of_its_videos():
     )
     pairs = table("training_pairs", video_id_a=["a", "b", "b"], video_id_b=["b", "a", "c"])
     assert Rules(LIMITS).features(pairs, targets).rows.select("video_id_a", "video_id_b").rows() == [("b", "c")]
+    learned = table("ranking_targets", video_id=["a", "b", "c"], ctr=[0.1, 0.2, 0.3])
+    assert Rules(LIMITS).features(learned, targets).rows["ctr"].to_list() == [0.2, 0.3]
+
+
+def test_scores_of_a_picture_stay_while_the_picture_does():
+    checks = rows_of(THUMBNAIL_CHECKS.schema, video_id=["b"], checked_at=[FRESH], content_hash=["h"])
+    columns = {"video_id": list("abcd"), "content_hash": ["h"] * 4, "captured_at": [OLD, OLD, FRESH, OLD]}
+    sources = ["youtube_api"] * 3 + ["archive"]
+    rules = Rules(LIMITS, Readings(checks=checks))
+    for name in ("thumbnails", "thumbnail_scores"):
+        outcome = OF_TABLES[name](rules, table(name, **columns, source=sources))
+        assert (outcome.rows["video_id"].to_list(), outcome.removed) == (["b", "c", "d"], 1)
 
 
 def test_the_country_of_a_feature_is_the_one_that_the_channel_states_now():

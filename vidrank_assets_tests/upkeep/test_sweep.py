@@ -44,8 +44,8 @@ def test_on_day_29_nothing_of_the_captures_has_expired(planted, there, at, reten
 def test_on_day_31_nothing_that_was_read_on_day_0_is_anywhere(planted, there, at):
     swept(planted, DEFAULT, at(31))
     gone = there.files_with(planted, *words(there, there.OLD, there.MINE), there.TITLE[there.SEEN_AGAIN])
-    # What one owns is no API data: the film's path stays.
-    assert {name.split("/")[0] for files in gone.values() for name in files} == {"media_files"}
+    # What one owns is no API data: the film's path and the clicks stay.
+    assert {name.split("/")[0] for files in gone.values() for name in files} == {"media_files", "video_analytics"}
 
 
 def test_on_day_31_what_was_read_again_or_is_of_an_archive_is_still_where_it_is_of_use(planted, there, at):
@@ -58,10 +58,12 @@ def test_on_day_31_what_was_read_again_or_is_of_an_archive_is_still_where_it_is_
     assert places[there.TITLE[there.FROM_ARCHIVE]] >= everywhere
     assert places[there.FROM_ARCHIVE] >= everywhere | {
         "thumbnails",
+        "thumbnail_scores",
         "embeddings",
         "fused",
         "fused_embeddings",
         "metadata_features",
+        "ranking_targets",
     }
 
 
@@ -69,8 +71,9 @@ def test_a_picture_that_the_image_host_still_shows_is_refreshed_and_one_that_it_
     planted, there, at
 ):
     swept(planted, DEFAULT, at(31))
-    rows = planted.read_table("thumbnails/day=2026-03-01/data.parquet")
-    assert rows["video_id"].to_list() == [there.SEEN_AGAIN, there.FROM_ARCHIVE]
+    for name in ("thumbnails", "thumbnail_scores"):  # the scores go with the picture that they were made of
+        rows = planted.read_table(f"{name}/day=2026-03-01/data.parquet")
+        assert rows["video_id"].to_list() == [there.SEEN_AGAIN, there.FROM_ARCHIVE]
 
 
 @pytest.mark.parametrize("days", [31, 396])
@@ -117,7 +120,8 @@ def test_after_13_months_there_is_no_api_data_at_all(planted, there, at, retenti
     swept(planted, retention, at(396))
     videos = (there.OLD, there.SEEN_AGAIN, there.MINE)
     gone = there.files_with(planted, *words(there, *videos), there.NEW_TITLE, there.OTHER, "UCown")
-    left = {name for files in gone.values() for name in files if not name.startswith("media_files")}
+    owned = ("media_files", "video_analytics")
+    left = {name for files in gone.values() for name in files if not name.startswith(owned)}
     assert {name.rpartition("/models/")[2] for name in left} == {"gbdt/categories.json"}  # a model is no API data
     assert planted.read_table("snapshots/day=2026-03-28/data.parquet").height == 0
 
@@ -215,17 +219,18 @@ def test_whoever_reads_is_told_what_each_replaced_table_and_folder_is_now(plante
             assert stored.key == f"{table}/{partition}/data.parquet"
     assert {table for table, _, _, rows in told if rows is not None} == {
         "snapshots", "channel_snapshots", "rejected_captures", "thumbnails", "video_versions", "horizon_targets",
-        "metadata_features", "split_manifest", "paired_features", "fused_embeddings",
+        "metadata_features", "split_manifest", "paired_features", "fused_embeddings", "thumbnail_scores",
+        "training_pairs", "ranking_targets",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_step_the_next_sweep_comes_to_the_same_end(there, at, each_killed, every):
     told = each_killed(lambda store, tell: sweep(store, DEFAULT, now=at(31), replaced=tell), every=every)
-    assert len(told) == 14
+    assert len(told) == 17
 
 
 @pytest.mark.slow
 def test_killed_at_any_step_of_another_mode_the_next_sweep_comes_to_the_same_end(there, at, each_killed):
     told = each_killed(lambda store, tell: sweep(store, AUDITED, now=at(31), replaced=tell))
-    assert len(told) == 12
+    assert len(told) == 13
