@@ -15,7 +15,7 @@ from vidrank_assets.errors import UnknownName
 Device = Literal["cpu", "gpu"]
 Modality = Literal["image", "text", "audio", "video"]
 InformationSet = Literal["publish", "snapshot1"]
-Origin = Literal["baseline", "reference", "ours"]
+Origin = Literal["baseline", "peer", "reference", "ours"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Entry:
     """Where one plug-in lives, as `"module:attribute"`, what it is in a sentence, and what it runs on.
 
     modality: what an encoder reads.
-    origin: of a family: a baseline, which every other must beat; of the reference system; or an idea of ours.
+    origin: of a family: a baseline, which every other must beat; a peer, which ranks by picture and title in another
+    way than the pairwise ranker; of the reference system; or an idea of ours.
     needs: the information set without which a family cannot predict.
     live: of a source: it knows the present only, and keeps in the store what it was answered.
     """
@@ -130,6 +131,21 @@ FAMILIES = Catalog(
             "Log views at the horizon, linear in log views at snapshot 1.",
             origin="baseline",
             needs="snapshot1",
+        ),
+        "image_logistic": Entry(
+            f"{_MODELS}.image_logistic:ImageLogistic",
+            "Which of two thumbnails won, by a logistic regression on the picture alone.",
+            origin="peer",
+        ),
+        "channel_residual": Entry(
+            f"{_MODELS}.channel_residual:ChannelResidual",
+            "How far a video is from its channel's mean, linear in picture and title.",
+            origin="peer",
+        ),
+        "lambdarank": Entry(
+            f"{_MODELS}.lambdarank:Lambdarank",
+            "Boosted trees that rank the videos of a channel by picture and title.",
+            origin="peer",
         ),
         "ridge": Entry(
             f"{_MODELS}.ridge:Ridge", "Linear, with the penalty that cross-validation prefers.", origin="reference"

@@ -35,7 +35,7 @@ LEADERBOARD = Table(
     (
         *(_RUN_ID, _STRATEGY, _HORIZON_DAYS, _FAMILY, _KNOWING, _SOURCE),
         text("learns", "what it was fitted to", nullable=False),
-        text("origin", "baseline, reference (of the reference system) or ours", nullable=False),
+        text("origin", "baseline, peer (of the ranker), reference (of the reference system) or ours", nullable=False),
         flag("is_baseline", "every other family must beat it"),
         flag("is_best", "first by the rank metric"),
         flag("is_pareto", "no other row is as good on val and as fast to predict, and better in one of them"),

@@ -1,7 +1,7 @@
 """Every model family of the catalog as an asset, on every pair of a fusion strategy and a horizon.
 
-The baselines are cheap: one step joins the rows once and fits them all. Every other family is a step of its own, which
-is retried, configured and materialized by itself.
+The baselines are cheap, and so are the peers of the ranker: one step joins the rows once and fits them all. Every other
+family is a step of its own, which is retried, configured and materialized by itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,7 +37,9 @@ from vidrank_assets.settings import Settings
 SUITE = tuple(
     name for name, entry in FAMILIES.entries.items() if entry.needs in ("publish", Settings().information_set)
 )
-BASELINES = tuple(name for name in SUITE if FAMILIES.entries[name].origin == "baseline")
+BASELINES, PEERS = (
+    tuple(name for name in SUITE if FAMILIES.entries[name].origin == origin) for origin in ("baseline", "peer")
+)
 
 _OF_HORIZON = tuple(each.name for each in fields(OfHorizon))
 
@@ -149,5 +151,5 @@ def _figures(made: Trial, work: Task) -> Mapping[str, Any]:
 
 
 #: The families of each step, by its name.
-STEPS = {"baselines": BASELINES} | {name: (name,) for name in SUITE if name not in BASELINES}
+STEPS = {"baselines": BASELINES, "peers": PEERS} | {name: (name,) for name in SUITE if name not in (*BASELINES, *PEERS)}
 model_assets = [families_asset(step, families) for step, families in STEPS.items()]

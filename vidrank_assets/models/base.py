@@ -209,7 +209,7 @@ class Regressor(ABC):
         """Learn from `train`; `val` is for early stopping and for nothing else.
 
         workplace: a folder on this machine where a long training keeps what it needs to go on after it was killed.
-        Raises InvalidInput: a part has no targets, no rows or no pairs that it needs, or other columns than the other.
+        Raises InvalidInput: a part has no rows, no targets or not the pairs it needs, or other columns than the other.
         """
         for part, rows in (("train", train), ("val", val)):
             if rows.target_log is None or not len(rows):
@@ -217,10 +217,10 @@ class Regressor(ABC):
                     f"{part} must have rows with targets; {self.name} got {len(rows)} rows. "
                     "Check the split and the label coverage of the horizon."
                 )
-            if self.learns_from_pairs and (rows.comparisons is None or not len(rows.comparisons.pairs)):
+            if self.learns_from_pairs and rows.comparisons is None:
                 raise InvalidInput(
-                    f"{part} must have pairs of videos of one channel; {self.name} got none among {len(rows)} videos. "
-                    "Capture channels with more videos, or materialize training_pairs with wider limits."
+                    f"{part} must come with the pairs of its videos, which {self.name} learns from; it has none. "
+                    "Make them with Comparisons.of, from training_pairs and ranking_targets."
                 )
         self._workplace = workplace
         self._inputs = None  # a fit that fails half-way leaves an unfitted family

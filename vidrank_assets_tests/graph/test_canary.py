@@ -29,11 +29,13 @@ from vidrank_assets.features.encoders.thumbnail_statistics import ThumbnailStati
 from vidrank_assets.features.encoders.title_ngrams import TitleNgrams
 from vidrank_assets.features.fusion.base import Modality, load_fusion
 from vidrank_assets.features.metadata import Captured, metadata_features
+from vidrank_assets.features.ranking_targets import ranking_targets
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.horizons import HORIZONS
+from vidrank_assets.pair_tables import THUMBNAIL_SCORES, VIDEO_ANALYTICS
 from vidrank_assets.selection.evaluation import trial
 from vidrank_assets.selection.metrics import pairwise_auc
-from vidrank_assets.selection.task import Cell, LaterSides, Task, task
+from vidrank_assets.selection.task import Cell, OfHorizon, Task, task
 
 PUBLISH = [name for name, entry in FAMILIES.entries.items() if entry.needs == "publish"]
 #: They predict the same for both sides of a dated pair: all they know is the channel.
@@ -99,13 +101,15 @@ def null_task(world: World, labels: pl.DataFrame) -> tuple[Task, int]:
     features = metadata_features(captured)
     videos = candidates(labels, world.first, world.channels)
     split = dealt(videos, "default", policy="time", ratios=HALF_IS_TEST).manifest
-    pairs = training_pairs(videos.join(split.select("video_id", "split"), on="video_id")).filter(split="test")
+    all_pairs = training_pairs(videos.join(split.select("video_id", "split"), on="video_id"))
+    pairs = all_pairs.filter(split="test")
     dated = metadata_features(captured, pair_moments(pairs, videos))
     undated = pairs.select(video_id="video_id_b").join(features, on="video_id", how="left", maintain_order="left")
-    both = LaterSides(pl.concat([pairs, pairs]), pl.concat([dated, undated]))
-    cell = Cell("concat", 7)
-    made = task(cell, features, world.fused, split_manifest=split, horizon_targets=labels, later_sides=both)
-    return made, pairs.height
+    both = pl.concat([pl.concat([pairs, pairs]), pl.concat([dated, undated])], how="horizontal")
+    scores, analytics = THUMBNAIL_SCORES.empty().lazy(), VIDEO_ANALYTICS.empty()
+    targets = ranking_targets(labels, features, split=split, scores=scores, analytics=analytics)
+    tables = OfHorizon(features, labels, split, all_pairs, both, targets)
+    return task(Cell("concat", 7), tables, world.fused), pairs.height
 
 
 def null_scores(world: World, n_shuffles: int, families: Sequence[str]) -> tuple[dict[str, Score], dict[str, Score]]:

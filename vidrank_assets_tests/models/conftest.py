@@ -10,6 +10,8 @@ import pytest
 from vidrank_assets.features.metadata import feature_columns
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset
+from vidrank_assets.models.comparisons import Comparisons
+from vidrank_assets.pair_tables import SUB_SCORES
 from vidrank_assets.tables import METADATA_FEATURES
 
 
@@ -38,7 +40,26 @@ def videos_of_channels(n_videos: int, seed: int, information_set: str = "snapsho
         }
     )
     ids = tuple(f"v{i:04d}" for i in range(n_videos))
-    return Dataset(columns, Vectors(ids, fused, {"image": 6, "text": 4}), target)
+    compared = comparisons_of(channel, target, level)
+    return Dataset(columns, Vectors(ids, fused, {"image": 6, "text": 4}), target, compared)
+
+
+def comparisons_of(channel: np.ndarray, target: np.ndarray, level: np.ndarray) -> Comparisons:
+    """Each video with the next four of its channel; its looks are not measured, but for how clear it is."""
+    of_channel = [np.flatnonzero(channel == each) for each in np.unique(channel)]
+    pairs = np.concatenate([np.column_stack([rows[:-n], rows[n:]]) for rows in of_channel for n in range(1, 5)])
+    a, b = target[pairs].T
+    sub_scores = np.full((len(channel), len(SUB_SCORES)), np.nan)
+    sub_scores[:, 0] = 0.5
+    return Comparisons(
+        pairs=pairs,
+        first_won=a > b,
+        margin=-np.expm1(-np.abs(a - b)),
+        judged_by_ctr=np.zeros(len(pairs), bool),
+        channel=channel,
+        ctr=1 / (1 + np.exp(level - target)),
+        sub_scores=sub_scores,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.errors import InvalidInput, NotFitted
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Findings, load_family
+from vidrank_assets.models.ranking_regressor import RankingRegressor
 
 #: Families that val stops: everything else must not read its targets.
 STOPPED_BY_VAL = [name for name in FAMILIES.entries if "patience" in load_family(name).takes.model_fields]
@@ -54,9 +55,18 @@ def baseline_rmse(train, val):
 def test_what_sees_the_fused_vector_beats_the_metadata_baseline(family, fitted, baseline_rmse, val):
     if FAMILIES.entries[family].origin == "baseline":
         pytest.skip("a baseline sees no vector")
+    if issubclass(load_family(family), RankingRegressor):
+        pytest.skip("it reads no metadata: of what drives views it knows the channel's mean")
     # The projector of gbdt has seen the targets that its trees are fitted to; of 300 videos it keeps too much.
     share = 0.9 if family == "gbdt" else 0.8
     assert rmse(fitted.predict(val), val) < share * baseline_rmse
+
+
+def test_what_is_made_to_rank_puts_the_videos_of_a_channel_in_order(family, fitted, val):
+    if not issubclass(load_family(family), RankingRegressor):
+        pytest.skip("it is made to predict views")
+    a, b = fitted.scores(val)[val.comparisons.pairs].T
+    assert np.mean((a > b) == val.comparisons.first_won) > 0.8
 
 
 def test_a_video_is_predicted_the_same_alone_as_among_others(fitted, unlabelled):

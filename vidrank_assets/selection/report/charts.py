@@ -13,7 +13,7 @@ from vidrank_assets.selection.report.numbers import decimals, interval, signed
 from vidrank_assets.selection.report.theme import LIGHT, SHAPES, Chart, data_of, logarithmic_axis, panel
 
 _ROW_HEIGHT = 22
-_FORMS = "● ours   ◆ reference system   ■ baseline"
+_FORMS = "● ours   ◆ reference system   ▲ peer of the ranker   ■ baseline"
 _STEPS_SHOWN = 150
 
 

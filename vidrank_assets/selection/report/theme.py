@@ -28,6 +28,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {
     "ours": ("#0b6bb5", "#62b2f2"),
     "reference": ("#00825f", "#43c79c"),
     "baseline": ("#757e88", "#97a1ac"),
+    "peer": ("#8a4fbf", "#c39aeb"),
     "worse": ("#c4500a", "#ff9a5a"),
     "image": ("#0072b2", "#5fb4ee"),
     "text": ("#d98e00", "#f0b840"),
@@ -41,7 +42,7 @@ COLOURS: Mapping[str, tuple[str, str]] = {
 LIGHT: Mapping[str, str] = {meaning: light for meaning, (light, _) in COLOURS.items()}
 
 #: The form of a point says it again, for whoever sees no colour.
-SHAPES: Mapping[str, str] = {"ours": "circle", "reference": "diamond", "baseline": "square"}
+SHAPES: Mapping[str, str] = {"ours": "circle", "reference": "diamond", "peer": "triangle-up", "baseline": "square"}
 
 _FONT = "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif"
 

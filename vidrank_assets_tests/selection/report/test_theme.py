@@ -26,7 +26,7 @@ def test_what_is_written_can_be_read_and_what_is_drawn_can_be_seen(mode):
     ground = COLOURS["ground"][mode]
     for meaning in ("ink", "muted"):
         assert contrast(COLOURS[meaning][mode], ground) >= 4.5, meaning
-    for meaning in ("ours", "reference", "baseline", "worse", "image", "audio", "observed"):
+    for meaning in ("ours", "reference", "peer", "baseline", "worse", "image", "audio", "observed"):
         assert contrast(COLOURS[meaning][mode], ground) >= 3, meaning
 
 
