@@ -1,7 +1,8 @@
 """Pairs of one channel's videos, near in time, of which one did better."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -10,37 +11,62 @@ from numpy.typing import NDArray
 from vidrank_assets.pair_tables import TRAINING_PAIRS
 
 Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
-_ORDER = ("channel_id", "split", "published_at", "video_id")
+DAYS_APART = 30
+_NEEDED = ("video_id", "channel_id", "split", "published_at", "target_raw")
+#: Pairs listed, or videos drawn for, at a time: what is worked on then stays in the processor's cache.
+_PAIRS_AT_A_TIME, _VIDEOS_AT_A_TIME = 16_384, 8_192
+
+
+def candidate_pairs(videos: pl.DataFrame, days_apart: int = DAYS_APART) -> Iterator[tuple[Rows, Rows]]:
+    """Every pair there is, in batches: the rows of the earlier and of the later videos, both (n_pairs,).
+
+    videos: video_id, channel_id, published_at, target_raw (views, or views per hour), split and, where it is measured,
+    ctr; a row with a null among the others makes no pair. Both videos of a pair have one channel and one split, are
+    published at most `days_apart` apart and differ in what judges them: ctr where it is known of both, else target_raw.
+    Of two videos published at once the one with the smaller id is the earlier.
+
+    Ordered by channel, split, publication of the earlier and of the later. O(n log n + pairs), in the memory of a few
+    numbers a video: a batch holds about 16,000 pairs, or all of one video.
+    """
+    line = _in_line(videos, timedelta(days=days_apart))
+    listed = np.cumsum(line.end - np.arange(1, len(line.row) + 1))
+    marks = np.arange(0, listed[-1] if len(listed) else 0, _PAIRS_AT_A_TIME)
+    for start, stop in _stretches(np.searchsorted(listed, marks, "right"), len(listed)):
+        yield _listed(line, start, stop)
 
 
 def training_pairs(
     videos: pl.DataFrame,
     *,
-    days_apart: int = 30,
+    days_apart: int = DAYS_APART,
     pairs_per_video: int = 8,
     pairs_per_channel: int = 500,
     seed: int = 42,
 ) -> pl.DataFrame:
-    """`pair_tables.TRAINING_PAIRS`: a is published first (of two at once, the smaller id), winner 1 when a reached more.
+    """`pair_tables.TRAINING_PAIRS`: of `candidate_pairs(videos, days_apart)` those within the caps, sorted by the key.
 
-    videos: video_id, channel_id, published_at, target_raw (views, or views per hour), split; a row with a null among
-    them makes no pair. Both videos of a pair have one channel and one split, are published at most `days_apart` apart
-    and have different targets.
+    a is the earlier video, winner 1 when it has the higher ctr or, where that is not known of both, target_raw.
 
     A video is in at most `pairs_per_video` pairs, a channel in at most `pairs_per_channel` of one split. Which ones is
     drawn from `seed`, whatever the order of the rows: every video draws that many partners, uniformly from all that it
     has; of those drawn, the pairs within the caps of both videos in a random order, then of the channel, are kept.
-    What is not drawn is never listed, so a busy channel costs no more than what it keeps: O(n log n + pairs).
+    What is not drawn is never listed, so a busy channel costs no more than what it keeps: O(n log n + pairs). Some
+    channels are worked on at a time, and only numbers are held until the pairs are known.
     """
-    rows = videos.select(*_ORDER, "target_raw").drop_nulls().sort(_ORDER)
-    generator = np.random.default_rng(seed)
-    pairs = _paired(rows, _drawn_pairs(*_reach(rows, timedelta(days=days_apart)), pairs_per_video, generator))
-    pairs = pairs.with_columns(lot=pl.Series(generator.permutation(pairs.height), dtype=pl.Int64))
-    pairs = pairs.filter(pl.col("target_a") != pl.col("target_b"))
-    pairs = _first_drawn(pairs, pairs_per_video)
-    pairs = pairs.filter(pl.col("lot").rank("ordinal").over("channel_id", "split") <= pairs_per_channel)
-    return _described(pairs).sort(TRAINING_PAIRS.key)
+    line, generator = _in_line(videos, timedelta(days=days_apart)), np.random.default_rng(seed)
+    begins = np.flatnonzero(np.diff(line.group, prepend=-1))
+    cuts = np.searchsorted(begins, np.arange(0, len(line.row), _VIDEOS_AT_A_TIME))
+    parts = [np.empty((2, 0), np.int64)]
+    for start, stop in _stretches(begins[cuts[cuts < len(begins)]], len(line.row)):
+        drawn = _drawn_pairs(line, start, stop, most=pairs_per_video, generator=generator)
+        judged = line.judged(*drawn)
+        pairs = generator.permutation(drawn[:, judged.a != judged.b], axis=1)
+        pairs = pairs[:, (_number(pairs.T.ravel()) < pairs_per_video).reshape(-1, 2).all(axis=1)]
+        parts.append(pairs[:, _number(line.group[pairs[0]]) < pairs_per_channel])
+    return _described(videos, line, np.concatenate(parts, axis=1))
 
 
 def pair_moments(pairs: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:
@@ -56,27 +82,119 @@ def pair_moments(pairs: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:
     return dated.select(video_id="video_id_b", as_of="as_of")
 
 
-def _reach(rows: pl.DataFrame, apart: timedelta) -> tuple[Rows, Rows]:
-    """The first and the last row of each row's channel and split that are published at most `apart` from it.
+class _Judged(NamedTuple):
+    """What judges the two sides of each pair, and whether that is the measured CTR: (n_pairs,) each."""
 
-    Both (n_videos,). Rows are sorted by channel, split and publication, so all between the two are within reach too.
+    a: Floats
+    b: Floats
+    by_ctr: Flags
+
+
+class _Line(NamedTuple):
+    """Videos by channel, split, publication and id, as numbers; those that can make no pair are left out.
+
+    row: where each stands in the table. group: its channel and split. published: in microseconds. views: target_raw.
+    ctr: NaN where it is not measured. end: the place after the last video of its group within reach. (n_videos,) each.
     """
-    within = ["channel_id", "split"]
-    here = rows.select(*within, "published_at", last=pl.int_range(pl.len(), dtype=pl.Int64)).sort(
-        "published_at", "last"
+
+    row: Rows
+    group: Rows
+    published: Rows
+    views: Floats
+    ctr: Floats
+    end: Rows
+
+    def judged(self, a: Rows, b: Rows) -> _Judged:
+        """What judges the pairs of videos at some places."""
+        by_ctr = ~np.isnan(self.ctr[a] + self.ctr[b])
+        a_judged, b_judged = (np.where(by_ctr, self.ctr[side], self.views[side]) for side in (a, b))
+        return _Judged(a_judged, b_judged, by_ctr)
+
+
+def _in_line(videos: pl.DataFrame, apart: timedelta) -> _Line:
+    """The videos in the order of their groups, which are those of their channels' and splits' names."""
+    whole = videos.select(pl.all_horizontal(pl.col(_NEEDED).is_not_null()).arg_true()).to_series()
+    used = videos if len(whole) == videos.height else videos[whole]
+    published = used["published_at"].to_physical().to_numpy()
+    order, group = _in_groups(used)
+    order = _ids_in_order(order, group, published[order], used["video_id"])
+    ctr = used["ctr"].to_numpy().astype(np.float64)[order] if "ctr" in used.columns else np.full(len(order), np.nan)
+    return _Line(
+        row=whole.to_numpy().astype(np.int64)[order],
+        group=group,
+        published=published[order],
+        views=used["target_raw"].to_numpy().astype(np.float64)[order],
+        ctr=ctr,
+        end=_ends(published[order], group, apart // timedelta(microseconds=1)),
     )
-    later = here.with_columns(pl.col("published_at") + apart).rename({"last": "row"})
-    last = later.join_asof(here, on="published_at", by=within, check_sortedness=False).sort("row")["last"].to_numpy()
-    return np.searchsorted(last, np.arange(rows.height)), last
 
 
-def _drawn_pairs(first: Rows, last: Rows, most: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Pairs of rows, the smaller first, each once and in order: (n_pairs, 2)."""
-    row, number = _drawn(last - first, most, generator)
+def _in_groups(videos: pl.DataFrame) -> tuple[Rows, Rows]:
+    """The places of the videos by channel, split and publication, and the number of the group of each."""
+    named = videos.select("channel_id", "split", "published_at", place=pl.int_range(pl.len(), dtype=pl.Int64))
+    groups = named.group_by("channel_id", "split").agg(pl.col("place").sort_by("published_at"))
+    places = groups.sort("channel_id", "split")["place"]
+    return places.explode(empty_as_null=False).to_numpy().copy(), np.repeat(np.arange(len(places)), places.list.len())
+
+
+def _ids_in_order(order: Rows, group: Rows, published: Rows, video_ids: pl.Series) -> Rows:
+    """The order, with videos of a group that were published at once in the order of their ids."""
+    again = (np.diff(group, prepend=-1) == 0) & (np.diff(published, prepend=-1) == 0)
+    tied = np.flatnonzero(again | np.append(again[1:], False))
+    if len(tied):
+        place = video_ids[order[tied]].rank("ordinal").to_numpy()
+        order[tied] = order[tied][np.lexsort((place, np.cumsum(~again)[tied]))]
+    return order
+
+
+def _ends(published: Rows, group: Rows, apart: int) -> Rows:
+    """The place after the last video of its group that was published at most `apart` later. All (n_videos,).
+
+    A binary search for all videos at once: from its own place each goes on by halving steps, as far as is within reach.
+    """
+    place = np.arange(len(group))
+    begins = np.flatnonzero(np.diff(group, prepend=-1))
+    sizes = np.diff(begins, append=len(group))
+    last, latest = np.repeat(begins + sizes - 1, sizes), published + apart
+    for power in reversed(range(int(sizes.max(initial=0)).bit_length())):
+        further = np.minimum(place + (1 << power), last)
+        place = np.where(published[further] <= latest, further, place)
+    return place + 1
+
+
+def _stretches(starts: Rows, end: int) -> Iterator[tuple[int, int]]:
+    """From each start to the next, and from the last to the end; a start that repeats counts once."""
+    begins = np.unique(starts).tolist()
+    yield from zip(begins, [*begins[1:], end][: len(begins)], strict=True)
+
+
+def _listed(line: _Line, start: int, stop: int) -> tuple[Rows, Rows]:
+    """Rows of all pairs whose earlier video has one of some places."""
+    place = np.arange(start, stop)
+    counts = line.end[start:stop] - place - 1
+    before = np.cumsum(counts) - counts
+    later = np.arange(counts.sum()) + np.repeat(place + 1 - before, counts)
+    different = np.repeat(line.views[start:stop], counts) != line.views[later]
+    if not np.isnan(line.ctr[start:stop]).all():
+        ctr = np.repeat(line.ctr[start:stop], counts)
+        by_ctr = ~(np.isnan(ctr) | np.isnan(line.ctr[later]))
+        different = np.where(by_ctr, ctr != line.ctr[later], different)
+    row_a, row_b = np.repeat(line.row[start:stop], counts), line.row[later]
+    return (row_a, row_b) if different.all() else (row_a[different], row_b[different])
+
+
+def _drawn_pairs(line: _Line, start: int, stop: int, *, most: int, generator: np.random.Generator) -> Rows:
+    """Pairs of places between two, the smaller first, each once and in order: (2, n_pairs).
+
+    All that lie between the first and the last of a video's group within reach are within reach too.
+    """
+    end = line.end[start:stop] - start
+    first = np.searchsorted(end, np.arange(len(end)), "right")
+    row, number = _drawn(end - first - 1, most, generator)
     partner = first[row] + number
-    partner += partner >= row  # a row is no partner of itself
-    numbered = np.unique(np.minimum(row, partner) * len(first) + np.maximum(row, partner))
-    return np.stack(np.divmod(numbered, max(len(first), 1)), axis=1)
+    partner += partner >= row  # a video is no partner of itself
+    numbered = np.unique(np.minimum(row, partner) * len(end) + np.maximum(row, partner))
+    return np.stack(np.divmod(numbered, len(end))) + start
 
 
 def _drawn(sizes: Rows, most: int, generator: np.random.Generator) -> tuple[Rows, Rows]:
@@ -98,36 +216,32 @@ def _drawn(sizes: Rows, most: int, generator: np.random.Generator) -> tuple[Rows
     return row, drawn[row, place]
 
 
-def _paired(rows: pl.DataFrame, pairs: NDArray[np.int64]) -> pl.DataFrame:
-    """One row per pair, with what is known of each side."""
-    sides = ["video_id", "published_at", "target_raw"]
-    a = rows[pairs[:, 0]].select("channel_id", "split", *sides).rename(_suffixed(sides, "a"))
-    return pl.concat([a, rows[pairs[:, 1]].select(sides).rename(_suffixed(sides, "b"))], how="horizontal")
+def _number(of: Rows) -> Rows:
+    """How many equal ones stand before each: (n,)."""
+    order = np.argsort(of, kind="stable")
+    in_order = of[order]
+    number = np.empty(len(of), np.int64)
+    number[order] = np.arange(len(of)) - np.searchsorted(in_order, in_order)
+    return number
 
 
-def _suffixed(names: Sequence[str], side: str) -> dict[str, str]:
-    return {name: f"{name.removesuffix('_raw')}_{side}" for name in names}
-
-
-def _first_drawn(pairs: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The pairs that are among the `most` with the lowest lots of both their videos."""
-    ends = pl.concat([pairs.select("lot", video_id="video_id_a"), pairs.select("lot", video_id="video_id_b")])
-    kept = ends.filter(pl.col("lot").rank("ordinal").over("video_id") <= most)
-    both = kept.group_by("lot").len().filter(pl.col("len") == 2)  # noqa: PLR2004
-    return pairs.join(both, on="lot", how="semi", maintain_order="left")
-
-
-def _described(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The pairs with winner, margin and days apart."""
-    a, b = pl.col("target_a"), pl.col("target_b")
-    apart = pl.col("published_at_b") - pl.col("published_at_a")
-    return pairs.select(
-        "video_id_a",
-        "video_id_b",
-        "channel_id",
-        winner=(a > b).cast(pl.Int64),
-        margin=((a - b).abs() / pl.max_horizontal(a, b)).cast(pl.Float64),
-        days_apart=apart.dt.total_seconds(fractional=True) / 86_400,
-        split="split",
-        judged_by=pl.lit("views"),
+def _described(videos: pl.DataFrame, line: _Line, pairs: Rows) -> pl.DataFrame:
+    """`pair_tables.TRAINING_PAIRS` of pairs of places, (2, n_pairs). Names are looked up when all else is done."""
+    name = videos["video_id"].rank("ordinal").to_numpy()
+    pairs = pairs[:, np.lexsort(name[line.row[pairs[::-1]]])]
+    judged = line.judged(*pairs)
+    microseconds = line.published[pairs[1]] - line.published[pairs[0]]
+    row_a, row_b = line.row[pairs]
+    return pl.DataFrame(
+        {
+            "video_id_a": videos["video_id"][row_a],
+            "video_id_b": videos["video_id"][row_b],
+            "channel_id": videos["channel_id"][row_a],
+            "winner": (judged.a > judged.b).astype(np.int64),
+            "margin": np.abs(judged.a - judged.b) / np.maximum(judged.a, judged.b),
+            "days_apart": microseconds / timedelta(days=1).total_seconds() / 1e6,
+            "split": videos["split"][row_a],
+            "judged_by": pl.Series(judged.by_ctr).replace_strict({True: "ctr", False: "views"}, return_dtype=pl.String),
+        },
+        schema=TRAINING_PAIRS.schema,
     )
