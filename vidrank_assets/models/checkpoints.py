@@ -33,8 +33,11 @@ class Checkpoints:
         """The newest intact checkpoint of this training; None where there is none.
 
         A damaged one is renamed to `….damaged`, and the one before it is taken. Where that is of another training,
-        all of them go to the folder `…_set_aside`, whose earlier contents are lost.
+        all of them go to the folder `…_set_aside`, whose earlier contents are lost. What a killed process left half
+        written is removed.
         """
+        for aside in self._folder.glob("writing-*"):
+            aside.unlink()
         for path in reversed(self._paths()):
             state = _read(path)
             if state is None:
@@ -64,7 +67,7 @@ class Checkpoints:
         number = 1 + (_number(earlier[-1]) if earlier else 0)
         aside.rename(self._folder / f"{number:06d}-{_digest(aside)}{_SUFFIX}")
         _sync(self._folder)
-        for path in (*earlier[: 1 - _KEPT], *self._folder.glob("writing-*")):
+        for path in earlier[: 1 - _KEPT]:
             path.unlink()
 
     def _paths(self) -> list[Path]:

@@ -1,7 +1,7 @@
 """The training of a net by whatever loss it is given: one that can be shared by processes, watched and resumed."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +81,11 @@ def _result(objective: Objective, plan: Plan, seed: int, folder: Path | None) ->
         return _told(state["result"], workplace, resumed_from=len(state["result"]["curve"]))
     n_threads = torch.get_num_threads() if objective.heavy else threads_for(objective.n_examples)
     interruption = Interruption()
-    with interruption if folder else nullcontext(), reproducible(seed, n_threads=n_threads):
+    with (
+        interruption if folder else nullcontext(),
+        reproducible(seed, n_threads=n_threads),
+        closing(workplace),
+    ):
         training = TrainingRun(objective, plan, seed=seed, accelerator=accelerator)
         if state:
             training.resume(state)

@@ -51,7 +51,7 @@ def threads(n_threads: int) -> Iterator[None]:
 
 
 def generator(*entropy: int) -> Any:
-    """A `torch.Generator` of the CPU that these whole numbers decide."""
+    """A `torch.Generator` of the CPU that these whole numbers decide; zeros at their end say nothing."""
     import torch
 
     words = np.random.SeedSequence(entropy).generate_state(1, np.uint64)

@@ -13,7 +13,8 @@ def synced_batch_norm(width: int) -> Layers:
 
     torch's own SyncBatchNorm works on GPUs only. Every process must call it as often as the others, with at least one
     row among them; one row in all is centred, and leaves the running variance as it is. In evaluation mode, and in its
-    stored weights, it is a plain BatchNorm1d.
+    stored weights, it is a plain BatchNorm1d. A linear layer before it should have no bias: batch norm takes it out
+    again, so that its gradient is rounding alone, of which AdamW makes whole steps.
     Source: Ioffe & Szegedy 2015, Batch normalization; its gradient runs through the sums of all processes.
     """
     layer: Layers = _layer_type()(width)

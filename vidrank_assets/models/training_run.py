@@ -60,7 +60,6 @@ class TrainingRun:
             self._number, self._position, self._sums = self._number + 1, 0, None
             if self._is_over() or len(self._curve) % self._plan.checkpoint_every == 0:
                 self._checkpoint(workplace)
-        workplace.close()
         return self._result()
 
     def state(self) -> State:
@@ -154,7 +153,7 @@ class TrainingRun:
         n_shares = processes * min(self._plan.accumulate, n_whole // processes)
         for share in range(self._accelerator.process_index, n_shares, processes):
             own = slice(share * n_whole // n_shares, (share + 1) * n_whole // n_shares)
-            yield Batch(whole, own, generator(self._seed, epoch, step))
+            yield Batch(whole, own, generator(self._seed, epoch, 1 + step))  # without a step it is the order's
 
     def _passes(self, layers: Layers) -> Layers:
         """A module from a batch to the terms of its loss, for what goes around modules."""

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import torch
 
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.models.learning import Plan, learned
+from vidrank_assets.models.reproducible import generator
+from vidrank_assets.models.training_run import TrainingRun
 from vidrank_assets_tests.models.toy_objective import Toy
 
 SHORT = {"max_epochs": 6, "batch_size": 40}
@@ -70,6 +73,13 @@ def test_there_are_no_more_pieces_than_examples():
     toy = Watched(n_examples=2)
     fitted(toy, max_epochs=1, accumulate=5, average_from=1.0)
     assert [own for _, own, _ in toy.batches] == [slice(0, 1), slice(1, 2)]
+
+
+def test_what_mixup_draws_is_not_what_the_order_was_drawn_from():
+    toy = Watched()
+    fitted(toy, max_epochs=1, average_from=1.0)
+    orders = torch.rand(1, generator=generator(1, 1)).item()
+    assert orders not in [drawn for *_, drawn in toy.batches]
 
 
 def test_accumulated_gradients_are_those_of_the_whole_batch():
@@ -173,3 +183,19 @@ def test_a_part_of_the_layers_without_a_part_in_the_loss_stays_as_it_was():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="bf16 is for GPUs")
 def test_the_cpu_trains_in_float32_whatever_is_asked():
     assert fitted(precision="bf16").curve == fitted().curve
+
+
+def test_a_batch_with_fewer_examples_than_processes_is_refused():
+    two = SimpleNamespace(num_processes=2)
+    with pytest.raises(InvalidInput, match="2 processes share 5 examples in 5 batches"):
+        TrainingRun(Toy(n_examples=5), Plan(batch_size=1), seed=1, accelerator=two)
+
+
+def test_others_find_torch_as_they_left_it():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    was = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.get_default_dtype()
+    fitted(max_epochs=1)
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), torch.get_default_dtype()) == was
+    assert torch.equal(torch.rand(3), expected)
