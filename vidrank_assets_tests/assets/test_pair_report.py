@@ -1,0 +1,136 @@
+import json
+
+import dagster as dg
+import pytest
+
+from vidrank_assets.assets.io_managers import Artifacts, Tables
+from vidrank_assets.assets.models import MODEL_SNAPSHOT
+from vidrank_assets.assets.pair_report import first_pictures, pair_report, ranker_of
+from vidrank_assets.assets.partitions import by_horizon, by_strategy, by_strategy_and_horizon
+from vidrank_assets.assets.resources import FolderStore
+from vidrank_assets.errors import InvalidInput
+from vidrank_assets.selection.model_snapshot import is_of_videos
+from vidrank_assets.selection.pair_probability import PairProbability
+from vidrank_assets.selection.pair_record import PairRecord
+from vidrank_assets.upkeep import run_folders
+from vidrank_assets_tests.trained_ranker import CELL, N_CHANNELS, picture, record, table, trained_ranker
+
+
+def made_elsewhere(key, partitions_def, **options):
+    """An asset whose partitions are in the store already."""
+
+    @dg.asset(key=key, partitions_def=partitions_def, **options)
+    def stored() -> None: ...
+
+    return stored
+
+
+READ = [
+    made_elsewhere("training_pairs", by_horizon, io_manager_key="tables"),
+    made_elsewhere("ranking_targets", by_horizon, io_manager_key="tables"),
+    made_elsewhere("fused_embeddings", by_strategy, io_manager_key="tables"),
+    made_elsewhere(
+        ["models", "pairwise_ranker"], by_strategy_and_horizon, io_manager_key="artifacts", dagster_type=MODEL_SNAPSHOT
+    ),
+]
+
+
+def reported(trained, *, raise_on_error=True, **tags):
+    """Materialize the report on what was trained."""
+    root = FolderStore(root=str(trained.store.root))
+    return dg.materialize(
+        [pair_report, *READ],
+        selection=["models/pair_report"],
+        partition_key=CELL,
+        instance=trained.instance,
+        resources={"store": root, "tables": Tables(store=root), "artifacts": Artifacts(store=root)},
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        tags=tags,
+        raise_on_error=raise_on_error,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    with trained_ranker(tmp_path_factory.mktemp("trained")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shown(trained):
+    result = reported(trained, **{"vidrank/backfill": "r1"})
+    (event,) = result.get_asset_materialization_events()
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
+def test_the_report_lies_beside_the_rankers_folder_and_opens_again(trained, shown):
+    assert shown["artifact"] == "models/snapshots/run_id=r1/model=pair_report/strategy=concat/horizon=7d"
+    with trained.store.open_artifact(shown["artifact"], sha256=shown["sha256"]) as folder:
+        found = PairRecord.load(folder)
+        stored = json.loads((folder / "pair_probability.json").read_text())
+    assert found.probability == PairProbability.of_json(stored)
+    assert found.config == trained.snapshot.config and found.data == trained.snapshot.data
+    assert found.page.startswith("<!doctype html>") and "SYNTHETIC sample world" in found.page
+    assert found.page.count('class="pair"') >= 5 and "data:image/jpeg;base64," in found.page
+
+
+def test_the_ui_shows_how_good_its_probabilities_are(trained, shown):
+    assert shown["of_run"] == "r1"
+    assert shown["n_pairs"] == 10 * N_CHANNELS  # the pairs of five test videos of every channel
+    assert shown["pairwise_auc"] == pytest.approx(trained.snapshot.leaderboard["test_pairwise_auc"][0])
+    assert 0.7 < shown["pairwise_auc_low"] <= shown["pairwise_auc"] <= shown["pairwise_auc_high"]
+    assert shown["brier"] < shown["coin_brier"] == 0.25
+    assert shown["calibration_error"] < shown["coin_calibration_error"]
+    assert shown["correlation_contrast"] > 0.5 > -0.5 > -shown["correlation_clarity"]
+    for name in ("probabilities", "order", "heads"):
+        assert shown[name].startswith("![chart](data:image/png;base64,")
+
+
+def test_no_picture_of_a_video_is_in_the_event_log(shown):
+    assert not [name for name, value in shown.items() if "image/jpeg" in str(value)]
+
+
+def test_a_sweep_finds_the_page_and_takes_all_that_is_of_single_videos(trained, shown):
+    ((folder, sums),) = [each for each in run_folders.folders(trained.store) if "model=pair_report" in each[0]]
+    assert run_folders.oldest_capture(trained.store, folder) is None
+    assert {name for name in sums if is_of_videos(name)} == {"report.html", "split_manifest.parquet"}
+
+
+def test_the_same_ranker_gives_the_same_page(trained, shown):
+    (event,) = reported(trained, **{"vidrank/backfill": "again"}).get_asset_materialization_events()
+    again = event.materialization.metadata
+    with (
+        trained.store.open_artifact(again["artifact"].value) as one,
+        trained.store.open_artifact(shown["artifact"]) as other,
+    ):
+        assert (one / "report.html").read_text() == (other / "report.html").read_text()
+
+
+def test_other_encoders_than_those_it_learned_from_are_refused(trained):
+    """The last test: it records another fusion with those bytes."""
+    sha256 = trained.snapshot.config["families"]["pairwise_ranker"]["data_versions"]["fused_embeddings"]
+    record(trained.instance, "fused_embeddings", "concat", sha256=sha256, encoders={"image": "clip@x"})
+    result = reported(trained, raise_on_error=False)
+    (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert "image must be encoded as pairwise_ranker learned it, by clip@x" in failure.step_failure_data.error.message
+
+
+def test_the_first_readable_thumbnail_of_a_video_is_shown(tmp_path):
+    store = FolderStore(root=str(tmp_path)).open()
+    rows = table(
+        "thumbnails",
+        video_id=["a", "a", "a", "b", "c"],
+        content_hash=list("12345"),
+        image=[b"damaged", picture(50), picture(90), b"damaged", picture(70)],
+    )
+    store.write_table("thumbnails/day=2026-01-05/data.parquet", rows)
+    assert first_pictures(store, ["a", "b"]) == {"a": picture(50)}
+    assert first_pictures(FolderStore(root=str(tmp_path / "empty")).open(), ["a"]) == {}
+
+
+def test_another_family_is_no_ranker(trained):
+    class Other:
+        trial = type("Trial", (), {"model": type("Model", (), {"name": "ridge"})()})()
+
+    with pytest.raises(InvalidInput, match="this is a ridge"):
+        ranker_of(Other())
