@@ -86,6 +86,19 @@ class Runner:
         config = {"foreign_manifest": str(foreign_manifest.resolve())} if foreign_manifest else {}
         self._run("fuse", strategy, partition_key=strategy, ops={"fused_embeddings": {"config": config}})
 
+    def import_analytics(self, file: Path) -> str:
+        """Add the click-through rates of a CSV file to what is stored, and say how many were taken and set aside.
+
+        Raises InvalidInput: the file lacks a column or has no row that can be used; what was stored stays.
+        """
+        config = {"config": {"file": str(file.resolve())}}
+        self._run("import_analytics", file.name, ops={"imported_analytics": config})
+        told = latest_metadata(self.instance, dg.AssetKey("video_analytics"), [""])[""]
+        return (
+            f"{told['videos_imported']} videos imported, {told['videos_new']} of them new, of "
+            f"{told['dagster/row_count']} in all; {told['rows_set_aside']} rows set aside: {told['set_aside_for']}"
+        )
+
     def forget(self, store: Storage, channel_id: str) -> dict[str, int]:
         """Remove a channel from the store, and say how many rows and files went, by place."""
         forgotten = forget_channel(self.instance, store, channel_id)

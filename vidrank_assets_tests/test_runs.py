@@ -146,3 +146,16 @@ def test_what_a_killed_writer_left_behind_is_swept_away_a_day_later(home):
         os.utime(file, (file.stat().st_atime, file.stat().st_mtime - 2 * 86_400 * int(age)))
     with runs.runner(lambda _: None):
         assert [age for age, file in left.items() if file.exists()] == ["0"]
+
+
+def test_analytics_are_imported_and_counted_and_a_bad_file_is_one_sentence(home, tmp_path):
+    file = tmp_path / "clicks.csv"
+    file.write_text("Content,Impressions,Impressions click-through rate (%)\nTotal,9,5\naaaaaaaaaaa,9,50\nx,1,1\n")
+    with runs.runner(lambda _: None) as runner:
+        said = runner.import_analytics(file)
+        assert said == "1 videos imported, 1 of them new, of 1 in all; 1 rows set aside: 1 invalid_video_id"
+        assert "0 of them new, of 1 in all" in runner.import_analytics(file)
+        file.write_text("title,ctr\n")
+        with pytest.raises(InvalidInput, match="must have one column `video_id` or `Content`"):
+            runner.import_analytics(file)
+    assert runs.opened_store().read_table("video_analytics/data.parquet")["ctr"].to_list() == [0.5]

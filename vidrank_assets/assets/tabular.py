@@ -4,19 +4,18 @@ from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
-from pydantic import Field
 
 from vidrank_assets.assets.checks import NO_LEAKAGE, conforming, schema_check
 from vidrank_assets.assets.dataset import EVERY_DAY, EVERY_DAY_IF_ANY
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, preview, schema_metadata
 from vidrank_assets.assets.partitions import by_horizon
-from vidrank_assets.dataset.pairs import pair_moments, training_pairs
+from vidrank_assets.dataset.pairs import pair_moments
 from vidrank_assets.dataset.snapshots import first_captures
 from vidrank_assets.features.leakage import assert_no_feature_leakage
 from vidrank_assets.features.metadata import Captured, feature_columns
 from vidrank_assets.features.metadata import metadata_features as features_of
-from vidrank_assets.settings import Settings
+from vidrank_assets.selection.task import SCORED
 from vidrank_assets.tables import API, METADATA_FEATURES, PAIRED_FEATURES
 
 
@@ -51,15 +50,6 @@ def metadata_features(
     )
 
 
-class PairsConfig(dg.Config):
-    """Which videos of a channel are compared."""
-
-    days_apart: int = Field(30, gt=0, description="the most that may lie between the two publications")
-    pairs_per_video: int = Field(8, gt=0, description="so that busy channels don't drown the rest")
-    pairs_per_channel: int = Field(500, gt=0, description="of each part of the split")
-    seed: int = Settings().seed
-
-
 @dg.asset(
     group_name="features",
     kinds={"polars", "parquet"},
@@ -73,29 +63,24 @@ class PairsConfig(dg.Config):
 )
 @faults_are_final
 def paired_features(
-    config: PairsConfig,
     snapshots: pl.LazyFrame,
     horizon_targets: pl.DataFrame,
     channel_snapshots: pl.DataFrame,
-    split_manifest: pl.DataFrame,
+    training_pairs: pl.DataFrame,
 ) -> Iterator[dg.MaterializeResult[pl.DataFrame]]:
-    """Pairs of one channel, and the later video's features with the channel as it was at the earlier publication.
+    """Pairs of val and test, and the later video's features with the channel as it was at the earlier publication.
 
     Both sides then see one history: else the later side's would hold what the earlier side reached.
     """
-    dealt = split_manifest.select("video_id", "split")
-    videos = horizon_targets.select("video_id", "channel_id", "published_at", "target_raw").join(dealt, on="video_id")
-    pairs = training_pairs(videos, **config.model_dump())
+    pairs = training_pairs.filter(pl.col("split").is_in(SCORED))
     captured = Captured(first_captures(snapshots), horizon_targets, channel_snapshots)
-    later = features_of(captured, pair_moments(pairs, videos))
+    later = features_of(captured, pair_moments(pairs, horizon_targets))
     table, conforms = conforming(PAIRED_FEATURES, pl.concat([pairs, later], how="horizontal"))
     sizes = dict(pairs["split"].value_counts().iter_rows())
     yield dg.MaterializeResult(
         value=table,
         metadata={
-            **{f"{part}_pairs": sizes.get(part, 0) for part in ("train", "val", "test")},
-            "channels": pairs["channel_id"].n_unique(),
-            "median_days_apart": pairs.select(pl.col("days_apart").median()).item(),
+            **{f"{part}_pairs": sizes.get(part, 0) for part in SCORED},
             **preview(table, of_api=API in horizon_targets["source"]),
         },
         check_results=[conforms],

@@ -33,6 +33,7 @@ REJECTED_ANALYTICS = Table(
         text("video_id", "the id, as it would be stored"),
         text("reason", "the rule the row broke, one word", nullable=False),
         text("rule", "what must hold", nullable=False),
+        text("found", "what the row holds there"),
         text("raw", "the whole row as JSON"),
     ),
 )
@@ -83,6 +84,7 @@ class _Row(NamedTuple):
     impressions: int | None = None
     ctr: float | None = None
     reason: str | None = None
+    found: str | None = None
 
 
 def video_analytics(file: Path) -> Analytics:
@@ -102,7 +104,7 @@ def video_analytics(file: Path) -> Analytics:
     good = [(row.video_id, row.impressions, row.ctr) for row in rows if not row.reason]
     bad = [
         (file.name, hashlib.sha256(content).hexdigest(), row.line, row.video_id, row.reason, _RULES[row.reason],
-         json.dumps(row.fields, ensure_ascii=False))
+         row.found, json.dumps(row.fields, ensure_ascii=False))
         for row in rows if row.reason
     ]  # fmt: skip
     if not good:
@@ -169,23 +171,19 @@ def _columns(name: str, header: list[str]) -> _Columns:
 def _understood(line: int, fields: list[str], columns: _Columns) -> _Row:
     """What a row says, or which rule it breaks."""
     if len(fields) != columns.n_columns:
-        return _Row(line, fields, reason="unreadable_row")
+        return _Row(line, fields, reason="unreadable_row", found=f"{len(fields)} fields of {columns.n_columns}")
     video_id = fields[columns.video_id].strip().removeprefix("'")
     row = _Row(line, fields, video_id)
     if video_id == _TOTAL:
         return row
     if not re.search(VIDEO_ID, video_id):
-        return row._replace(reason="invalid_video_id")
-    ctr, reason = _ctr(fields[columns.ctr].strip(), columns.divisor)
+        return row._replace(reason="invalid_video_id", found=video_id)
+    clicked = fields[columns.ctr].strip()
     shown = fields[columns.impressions].strip() if columns.impressions is not None else ""
-    impressions = _number(shown)
-    if shown and (impressions is None or impressions % 1 or impressions > _LARGEST):
-        reason = reason or "impressions_not_whole"
-    elif shown and not impressions:
-        reason = reason or "no_impressions"
-    if reason:
-        return row._replace(reason=reason)
-    return row._replace(ctr=ctr, impressions=None if impressions is None else int(impressions))
+    (ctr, not_clicked), (impressions, not_shown) = _ctr(clicked, columns.divisor), _impressions(shown)
+    if not_clicked or not_shown:
+        return row._replace(reason=not_clicked or not_shown, found=clicked if not_clicked else shown)
+    return row._replace(ctr=ctr, impressions=impressions)
 
 
 def _ctr(written: str, divisor: int) -> tuple[float | None, str | None]:
@@ -200,6 +198,16 @@ def _ctr(written: str, divisor: int) -> tuple[float | None, str | None]:
     return number / divisor, None
 
 
+def _impressions(written: str) -> tuple[int | None, str | None]:
+    """The count, nothing where it is empty, or the rule that it breaks."""
+    if not written:
+        return None, None
+    number = _number(written)
+    if number is None or number % 1 or number > _LARGEST:
+        return None, "impressions_not_whole"
+    return (int(number), None) if number else (None, "no_impressions")
+
+
 def _number(written: str) -> float | None:
     return float(re.sub(r"[^0-9.eE+-]", "", written)) if _NUMBER.fullmatch(written) else None
 
@@ -211,6 +219,8 @@ def _without_conflicts(rows: list[_Row]) -> list[_Row]:
         if not row.reason:
             said[row.video_id].add((row.impressions, row.ctr))
     return [
-        row._replace(reason="conflicting_rows") if not row.reason and len(said[row.video_id]) > 1 else row
+        row._replace(reason="conflicting_rows", found=f"impressions {row.impressions}, CTR {row.ctr}")
+        if not row.reason and len(said[row.video_id]) > 1
+        else row
         for row in rows
     ]

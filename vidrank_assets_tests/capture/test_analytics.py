@@ -104,6 +104,7 @@ def test_what_is_set_aside_says_where_it_was_what_it_held_and_which_rule_it_brok
             "video_id": B,
             "reason": "ctr_not_a_share",
             "rule": "a column named ctr holds shares from 0 to 1: 4.2 % is 0.042",
+            "found": "4.2",
             "raw": json.dumps([B, "1000", "4.2"]),
         }
     ]

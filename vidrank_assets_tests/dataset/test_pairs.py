@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidrank_assets.dataset import pairs as pairs_module
 from vidrank_assets.dataset.channel_history import channel_history, target_events
-from vidrank_assets.dataset.pairs import pair_moments, training_pairs
-from vidrank_assets.schema import INSTANT
+from vidrank_assets.dataset.pairs import candidate_pairs, pair_moments, training_pairs
 from vidrank_assets.pair_tables import TRAINING_PAIRS
+from vidrank_assets.schema import INSTANT
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 SCHEMA = {
@@ -80,24 +81,90 @@ ROWS = st.lists(
     ),
     max_size=30,
 )
+CTRS = st.lists(st.sampled_from([0.1, 0.2, 0.3, None]), min_size=30, max_size=30)
+
+
+def measured(table, ctrs):
+    """The videos with the click-through rate of each."""
+    return table.with_columns(ctr=pl.Series(ctrs[: table.height], dtype=pl.Float64))
 
 
 def by_loop(table):
-    """Every pair there is: (a, b) to whether a won."""
-    rows = [row for row in table.select(*SCHEMA).rows() if None not in row]
-    return {
-        (a[0], b[0]): int(a[4] > b[4])
-        for a in rows
-        for b in rows
-        if (a[3], a[0]) < (b[3], b[0]) and a[1:3] == b[1:3] and b[3] - a[3] <= timedelta(days=30) and a[4] != b[4]
-    }
+    """Every pair there is: (a, b) to whether a won and what judged it."""
+    ctrs = table["ctr"] if "ctr" in table.columns else [None] * table.height
+    rows = [(*row, ctr) for row, ctr in zip(table.select(*SCHEMA).rows(), ctrs, strict=True) if None not in row]
+    found = {}
+    for a in rows:
+        for b in rows:
+            judge = 4 if a[5] is None or b[5] is None else 5
+            apart = b[3] - a[3] <= timedelta(days=30)
+            if (a[3], a[0]) < (b[3], b[0]) and a[1:3] == b[1:3] and apart and a[judge] != b[judge]:
+                found[a[0], b[0]] = (int(a[judge] > b[judge]), "views" if judge == 4 else "ctr")
+    return found
 
 
-@given(ROWS)
-def test_without_a_cap_the_pairs_are_those_of_a_loop_over_all_of_them(rows):
-    table = videos(*rows)
+def all_candidates(table, **options):
+    """The ids of every pair of the stream, in its order."""
+    batches = [np.stack(batch, axis=1) for batch in candidate_pairs(table, **options)]
+    return [(table["video_id"][a], table["video_id"][b]) for batch in batches for a, b in batch.tolist()]
+
+
+@given(ROWS, CTRS, st.integers(1, 40), st.randoms(use_true_random=False))
+def test_the_candidates_are_all_pairs_there_are_in_batches_of_any_size(rows, ctrs, size, random):
+    table = measured(videos(*rows), ctrs)
+    order = list(range(table.height))
+    random.shuffle(order)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs_module, "_PAIRS_AT_A_TIME", size)
+        found = all_candidates(table[order])
+    assert found == all_candidates(table)
+    assert len(found) == len(set(found))
+    assert set(found) == set(by_loop(table))
+
+
+def test_the_candidates_come_by_channel_split_and_publication():
+    table = videos(("d", "val", 1, 1.0), ("c", "val", 9, 2.0), ("d", "val", 0, 3.0), ("c", "val", 5, 4.0)).vstack(
+        videos(*[("x", "x", 0, 0.0)] * 4, ("c", "train", 9, 5.0), ("c", "train", 8, 6.0), ("c", "val", 7, 2.0))[4:]
+    )
+    assert all_candidates(table) == [("v005", "v004"), ("v003", "v006"), ("v003", "v001"), ("v002", "v000")]
+    assert all_candidates(table, days_apart=1) == [("v005", "v004"), ("v002", "v000")]
+
+
+def test_no_videos_have_no_pairs():
+    assert list(candidate_pairs(videos())) == []
+    assert training_pairs(videos()).equals(TRAINING_PAIRS.empty())
+
+
+def test_a_batch_holds_what_was_asked_or_all_pairs_of_one_video(monkeypatch):
+    monkeypatch.setattr(pairs_module, "_PAIRS_AT_A_TIME", 50)
+    sizes = [len(earlier) for earlier, _ in candidate_pairs(busy_channel())]
+    assert sum(sizes) == 40 * 39 // 2
+    assert max(sizes) < 50 + 39
+
+
+def test_measured_rates_judge_a_pair_where_both_videos_have_one():
+    table = measured(
+        videos(*(("c", "train", day, views) for day, views in enumerate((100.0, 400.0, 100.0)))), [0.05, 0.02, None]
+    )
+    described = training_pairs(table).select("video_id_a", "video_id_b", "winner", "margin", "judged_by").rows()
+    assert described == [
+        ("v000", "v001", 1, pytest.approx(0.6), "ctr"),
+        ("v001", "v002", 1, pytest.approx(0.75), "views"),
+    ]
+
+
+def test_equal_rates_make_no_pair_whatever_the_views_and_equal_views_do_with_different_rates():
+    table = videos(("c", "train", 1, 1.0), ("c", "train", 2, 9.0), ("c", "train", 3, 9.0))
+    assert ids(training_pairs(measured(table, [0.1, 0.1, 0.2]))) == [("v000", "v002"), ("v001", "v002")]
+    assert all_candidates(measured(table, [0.1, 0.1, 0.2])) == [("v000", "v002"), ("v001", "v002")]
+
+
+@given(ROWS, CTRS)
+def test_without_a_cap_the_pairs_are_those_of_a_loop_over_all_of_them(rows, ctrs):
+    table = measured(videos(*rows), ctrs)
     pairs = TRAINING_PAIRS.checked(training_pairs(table, **ALL))
-    assert dict(zip(ids(pairs), pairs["winner"], strict=True)) == by_loop(table)
+    judged = pairs.select("winner", "judged_by").rows()
+    assert dict(zip(ids(pairs), judged, strict=True)) == by_loop(table)
     assert ids(pairs) == sorted(ids(pairs))
 
 
@@ -127,6 +194,16 @@ def busy_channel(n=40):
 def test_a_seed_gives_the_same_pairs_and_another_gives_others():
     assert training_pairs(busy_channel(), seed=1).equals(training_pairs(busy_channel(), seed=1))
     assert not training_pairs(busy_channel(), seed=1).equals(training_pairs(busy_channel(), seed=2))
+
+
+def test_which_pairs_are_kept_does_not_depend_on_other_channels_worked_on_at_another_time(monkeypatch):
+    """With a block of videos for each channel, the pairs of the first are what they are alone."""
+    monkeypatch.setattr(pairs_module, "_VIDEOS_AT_A_TIME", 40)
+    both = videos(*(("c", "train", day / 4, float(day)) for day in range(40)), ("d", "train", 1, 1.0))
+    both = both.vstack(videos(*[("x", "x", 0, 0.0)] * 41, ("d", "train", 2, 2.0))[41:])
+    pairs = training_pairs(both)
+    assert pairs.filter(channel_id="c").equals(training_pairs(busy_channel()))
+    assert ids(pairs.filter(channel_id="d")) == [("v040", "v041")]
 
 
 def test_a_cap_leaves_most_of_what_it_allows():
