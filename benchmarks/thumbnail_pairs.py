@@ -210,10 +210,10 @@ def report(task: Judged, vectors: Mapping[str, Vectors], families: Sequence[str]
         f"\nby {task.name}: {task.pairs.height} pairs of {n_channels} channels and {task.videos.height} videos, "
         f"{untitled} of them read without title; {N_FOLDS} folds"
     )
-    heads = ("image, title vectors", "AUC [95 %]", "over age alone", "fitness", "trending", "s")
+    heads = ("image, title vectors", "AUC [95 %]", "gain over age alone", "fitness", "trending", "s")
     print(f"{'':18}" + "".join(f"{head:>24}" if i < 3 else f"{head:>10}" for i, head in enumerate(heads)))
     age = bootstrapped(AUC, older_wins(task))
-    row("age alone", "-", older_wins(task), over=age)
+    row("age alone", "-", older_wins(task))
     for text, found in vectors.items():
         for family in families:
             if family == "image_logistic" and text != "title_ngrams":
@@ -222,10 +222,10 @@ def report(task: Judged, vectors: Mapping[str, Vectors], families: Sequence[str]
             row(family, text, cross_validated(task, found, family), over=age, seconds=perf_counter() - started)
 
 
-def row(name: str, text: str, pairs: pl.DataFrame, *, over: Bootstrapped, seconds: float = 0.0) -> None:
-    """Print one row: AUC, its difference to another, and AUC in either collection."""
+def row(name: str, text: str, pairs: pl.DataFrame, *, over: Bootstrapped | None = None, seconds: float = 0.0) -> None:
+    """Print one row: AUC, how much it is over another, and AUC in either collection."""
     found = bootstrapped(AUC, pairs)
-    figures = [interval(found.interval), interval(found.over(over)) if pairs is not over else ""]
+    figures = [interval(found.interval), interval(found.over(over)) if over else ""]
     parts = [bootstrapped(AUC, pairs.filter(set=each)).value for each in ("05_fitness", "06_trending")]
     print(
         f"{name:18}{'statistics, ' + text if text != '-' else '-':>24}{figures[0]:>24}{figures[1]:>24}"

@@ -35,6 +35,7 @@ class ChannelResidual(RankingRegressor):
 
     name = "channel_residual"
     learns = "target_log less the channel's mean in train"
+    learns_from_pairs = True  # of the comparisons it reads whose channel is whose
     takes = ChannelResidualParameters
     parameters: ChannelResidualParameters
     _findings = Findings()

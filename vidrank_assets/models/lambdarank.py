@@ -53,7 +53,9 @@ class LambdarankParameters(TreeParameters):
 
     min_data_in_leaf: int = Field(10, ge=1, description="fewest training rows in a leaf")
     feature_fraction: float = Field(0.2, gt=0, le=1, description="share of the columns that a tree sees")
-    patience: int = Field(150, ge=1, description="rounds without a better pairwise AUC on val after which growing stops")
+    patience: int = Field(
+        100, ge=1, description="rounds without a better pairwise AUC on val after which growing stops"
+    )
     device: Device = "cpu"
 
 
@@ -168,11 +170,14 @@ def _parts(size: int) -> NDArray[np.int64]:
 
 
 def _figures_of(val: Comparisons) -> Callable[..., list[tuple[str, float, bool]]]:
-    """What LightGBM asks each round: pairwise AUC, and the error of the odds that the winner wins; which is better."""
+    """What LightGBM asks each round: pairwise AUC, and the error of the odds that the winner wins; which is better.
+
+    Without pairs both are a half in every round, and the first tree is all that is grown.
+    """
 
     def figures(scores: Vector, _: Any) -> list[tuple[str, float, bool]]:
         winner, loser = scores[winners_and_losers(val)].T
-        of_loss = 1 / (1 + np.exp(winner - loser))
+        of_loss = 1 / (1 + np.exp(winner - loser)) if len(winner) else np.full(1, 0.5)
         return [
             ("pairwise_auc", share_in_order(val, scores), True),
             ("rmse", float(np.sqrt(np.mean(of_loss**2))), False),

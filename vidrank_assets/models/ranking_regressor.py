@@ -100,6 +100,9 @@ def winners_and_losers(comparisons: Comparisons) -> NDArray[np.int64]:
 
 
 def share_in_order(comparisons: Comparisons, scores: Vector) -> float:
-    """Pairwise AUC: the share of the pairs, at least one, whose winner has the higher score, (n_videos,); ties half."""
+    """Pairwise AUC: the share of the pairs whose winner has the higher score, (n_videos,); ties half.
+
+    One half where there are no pairs: nothing is known of the order.
+    """
     winner, loser = scores[winners_and_losers(comparisons)].T
-    return float((1 + np.sign(winner - loser)).mean() / 2)
+    return float((1 + np.sign(winner - loser)).mean() / 2) if len(winner) else 0.5

@@ -63,6 +63,10 @@ def test_the_error_of_the_odds_begins_at_a_half_and_the_rounds_that_help_are_kep
                if line.startswith("Tree=")) == facts["best_round"] - 1  # fmt: skip
 
 
+def test_without_a_pair_to_stop_by_one_tree_is_grown(train, val):
+    assert fit(train, val.rows([0])).findings.facts["best_round"] == 1
+
+
 def test_gain_says_which_numbers_matter(fitted):
     ranked = sorted(fitted.findings.importances, key=fitted.findings.importances.get, reverse=True)
     assert set(ranked[:3]) == {"image_0", "image_1", "text_0"}

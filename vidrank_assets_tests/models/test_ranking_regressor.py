@@ -126,3 +126,4 @@ def test_pairs_in_order_count_one_ties_half_and_others_nothing():
     comparisons = comparisons_of(np.zeros(3, np.int64), np.array([3.0, 1.0, 2.0]))
     assert winners_and_losers(comparisons).tolist() == [[0, 1], [0, 2], [2, 1]]
     assert share_in_order(comparisons, np.array([5.0, 5.0, 7.0])) == pytest.approx((0.5 + 0 + 1) / 3)
+    assert share_in_order(comparisons.rows([0]), np.zeros(1)) == 0.5
