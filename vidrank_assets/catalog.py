@@ -174,5 +174,11 @@ FAMILIES = Catalog(
             "gpu",
             origin="reference",
         ),
+        "pairwise_ranker": Entry(
+            f"{_MODELS}.pairwise_ranker:PairwiseRanker",
+            "A net that learns which of two videos of a channel did better, by thumbnail and title.",
+            "gpu",
+            origin="reference",
+        ),
     },
 )

@@ -4,6 +4,7 @@ import dagster as dg
 
 from vidrank_assets.assets import (
     ablation,
+    analytics,
     automation,
     capture,
     comparison,
@@ -12,6 +13,9 @@ from vidrank_assets.assets import (
     jobs,
     media,
     models,
+    pair_report,
+    pairs,
+    ranking,
     selection,
     tabular,
     upkeep,
@@ -28,7 +32,10 @@ def definitions() -> dg.Definitions:
     store = store_resource(Settings())
     return dg.Definitions(
         assets=dg.load_assets_from_modules(
-            [capture, media, versions, dataset, features, tabular, models, selection, ablation, comparison, upkeep]
+            [
+                *(capture, media, versions, analytics, dataset, pairs, features, tabular, ranking, models, selection),
+                *(pair_report, ablation, comparison, upkeep),
+            ]
         ),
         jobs=[*jobs.JOBS, upkeep.sweep_daily],
         schedules=[*automation.SCHEDULES, upkeep.daily_sweep],

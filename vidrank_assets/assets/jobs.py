@@ -6,10 +6,10 @@ from vidrank_assets.settings import Settings
 
 
 def captured_daily(settings: Settings) -> dg.AssetSelection:
-    """The captures and the chosen encoders; of sound and film only where there is a folder of them."""
+    """Captures, what is measured of thumbnails, the chosen encoders; of sound and film only where there is a folder."""
     without = () if settings.media else ("audio", "video")
     chosen = [["embeddings", name] for modality, name in settings.encoders.items() if modality not in without]
-    selected = dg.AssetSelection.groups("capture") | dg.AssetSelection.assets(*chosen)
+    selected = dg.AssetSelection.groups("capture") | dg.AssetSelection.assets("thumbnail_scores", *chosen)
     return selected if settings.media else selected - dg.AssetSelection.assets("media_files")
 
 
@@ -20,8 +20,11 @@ capture_day = dg.define_asset_job(
 )
 refresh_targets = dg.define_asset_job(
     "refresh_targets",
-    dg.AssetSelection.assets("horizon_targets", "metadata_features", "split_manifest", "paired_features"),
-    description="Labels, features and the split of one horizon, from all captures there are.",
+    dg.AssetSelection.assets(
+        *("horizon_targets", "metadata_features", "split_manifest"),
+        *("training_pairs", "paired_features", "ranking_targets"),
+    ),
+    description="Labels, features, the split and the pairs of one horizon, from all captures there are.",
 )
 fuse = dg.define_asset_job(
     "fuse",
@@ -30,8 +33,14 @@ fuse = dg.define_asset_job(
 )
 train_suite = dg.define_asset_job(
     "train_suite",
-    dg.AssetSelection.groups("models") | dg.AssetSelection.assets("leaderboard", "slice_metrics", "model_snapshot"),
-    description="Every family on one strategy and horizon, the leaderboard over them, and the record of the run.",
+    dg.AssetSelection.groups("models")
+    | dg.AssetSelection.assets("leaderboard", "slice_metrics", "model_snapshot", ["models", "pair_report"]),
+    description="Every family on one strategy and horizon, the leaderboard over them, the reports and the record.",
+)
+import_analytics = dg.define_asset_job(
+    "import_analytics",
+    dg.AssetSelection.assets("video_analytics", "rejected_analytics"),
+    description="Measured click-through rates from a file of the owner's.",
 )
 ablate = dg.define_asset_job(
     "ablate",
@@ -44,4 +53,4 @@ compare = dg.define_asset_job(
     description="All leaderboards that were ever made, side by side.",
 )
 
-JOBS = (capture_day, refresh_targets, fuse, train_suite, ablate, compare)
+JOBS = (capture_day, import_analytics, refresh_targets, fuse, train_suite, ablate, compare)
