@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,14 @@ class ThumbnailPixels:
         rebuilt = ("_kept", "_threads", "processor", "shape")
         state = {name: value for name, value in self.__dict__.items() if name not in rebuilt}
         return {**state, "_is_kept": np.zeros(len(self), np.bool_)}
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of all files, in their order."""
+        digest = sha256()
+        for content in self._contents:
+            digest.update(sha256(content).digest())
+        return digest.hexdigest()
 
     @cached_property
     def processor(self) -> Any:

@@ -4,11 +4,21 @@ from pathlib import Path
 from typing import Any
 
 from vidrank_assets.errors import InvalidInput
-from vidrank_assets.features.encoders.transformers_model import Precision, half_configuration, load_model
-from vidrank_assets.models.learning import Layers, Tensor
+from vidrank_assets.features.encoders.transformers_model import (
+    Precision,
+    half_configuration,
+    inference,
+    load_model,
+    precision,
+)
+from vidrank_assets.features.vectors import Matrix
+from vidrank_assets.models.objective import Layers, Tensor
+from vidrank_assets.models.thumbnail_pixels import Pictures, ThumbnailPixels
 
 _SETTING = "VIDRANK_CLIP_MODEL"
 _SUCH_AS = "openai/clip-vit-large-patch14"
+#: Pictures that go through a model at once where nothing is learned.
+_AT_ONCE = 128
 
 
 def vision_model(folder: Path) -> Layers:
@@ -32,6 +42,31 @@ def embeddings(model: Layers, pixels: Tensor, processor: Any) -> Tensor:
 
     rows = model(scaled(pixels, processor)).image_embeds
     return torch.nn.functional.normalize(rows.float(), dim=1)
+
+
+def encoded(model: Layers, pixels: ThumbnailPixels, pictures: Pictures) -> Tensor:
+    """The unit vectors of some pictures, (n_pictures, d_projection), without gradients, on the model's device."""
+    import torch
+
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        parts = [
+            embeddings(model, torch.from_numpy(batch).to(device, non_blocking=True), pixels.processor)
+            for batch in pixels.in_batches(pictures, _AT_ONCE)
+        ]
+    return torch.cat(parts)
+
+
+def encoded_by(model: Layers, pixels: ThumbnailPixels, pictures: Pictures) -> Matrix:
+    """The same on the GPU where there is one, in the numbers in which `features.encoders.clip` then encodes."""
+    device = next(model.parameters()).device
+    on = precision()
+    try:
+        with inference(on):
+            rows: Matrix = encoded(model.to(on.device).eval(), pixels, pictures).cpu().numpy()
+    finally:
+        model.to(device)
+    return rows
 
 
 def scaled(pixels: Tensor, processor: Any) -> Tensor:
@@ -67,13 +102,15 @@ def trained_groups(model: Layers, *, last_blocks: int | None, rate: float, decay
             f"last_blocks must be from 1 to the {len(blocks)} blocks that the model has; got {last_blocks}. "
             "Train fewer, or all of the model."
         )
-    parts = [[model.visual_projection, vision.post_layernorm, blocks[-1]], *([block] for block in blocks[-2::-1])]
-    parts = parts[:last_blocks] if last_blocks else [*parts, [vision.pre_layrnorm, vision.embeddings]]
+    parts = {f"block {number}": [block] for number, block in enumerate(blocks, start=1)}
+    parts[f"block {len(blocks)}"] += [vision.post_layernorm, model.visual_projection]
+    parts = {"before the blocks": [vision.embeddings, vision.pre_layrnorm], **parts}
+    chosen = list(parts)[-last_blocks:] if last_blocks else list(parts)
     model.requires_grad_(False)
     groups = []
-    for depth, modules in enumerate(parts):
-        weights = [weight for module in modules for weight in module.requires_grad_(True).parameters()]
-        groups.append({"params": weights, "lr": rate * decay**depth})
+    for depth, name in enumerate(reversed(chosen)):
+        weights = [weight for module in parts[name] for weight in module.requires_grad_(True).parameters()]
+        groups.append({"params": weights, "lr": rate * decay**depth, "name": name})
     return groups
 
 
