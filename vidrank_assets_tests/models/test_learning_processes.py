@@ -1,5 +1,6 @@
 """Processes that share a training: the same losses as one, and signals, faults and results that find their way."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -173,3 +175,27 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InvalidInput, match="found 1 for 2 processes"):
         shared_out(added, (1,), processes=2, resumable=False)
+
+
+def waiting(flag):
+    aside = flag.with_suffix(".aside")
+    aside.write_text(str(os.getpid()))
+    aside.rename(flag)
+    time.sleep(300)
+
+
+def wait_in_a_process(flag):
+    shared_out(waiting, (flag,), processes=1, resumable=True)
+
+
+@pytest.mark.slow
+def test_processes_end_when_their_caller_is_killed(tmp_path):
+    flag = tmp_path / "started"
+    caller = multiprocessing.get_context("spawn").Process(target=wait_in_a_process, args=(flag,))
+    caller.start()
+    while not flag.exists():
+        assert caller.is_alive()
+        time.sleep(0.1)
+    process = psutil.Process(int(flag.read_text()))
+    caller.kill()
+    process.wait(timeout=60)
