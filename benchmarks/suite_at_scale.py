@@ -28,12 +28,12 @@ import torch
 
 from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.features.vectors import Vectors
+from vidrank_assets.pair_tables import RANKING_TARGETS, TRAINING_PAIRS
 from vidrank_assets.schema import Column, Table
 from vidrank_assets.selection.ensemble import ensemble_trial
 from vidrank_assets.selection.evaluation import Trial, trial
 from vidrank_assets.selection.leaderboard import leaderboard, printed, slice_metrics
 from vidrank_assets.selection.task import Cell, OfHorizon, Task, task
-from vidrank_assets.pair_tables import RANKING_TARGETS, TRAINING_PAIRS
 from vidrank_assets.tables import HORIZON_TARGETS, METADATA_FEATURES, SPLIT_MANIFEST
 
 Made = TypeVar("Made")

@@ -1,4 +1,4 @@
-"""The tables that a ranker learns from: pairs of one channel's videos, and what else is known of how each did and looks."""
+"""What a ranker learns from: pairs of one channel's videos, and what else is known of how each did and looks."""
 
 from vidrank_assets.schema import Table, instant, number, text, whole
 
