@@ -7,9 +7,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from vidrank_assets import cli
 from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.cli import app
+from vidrank_assets.runs import _loaded
 from vidrank_assets_tests.fake_youtube import FakeYouTube
 
 
@@ -19,6 +19,7 @@ def home(tmp_path, monkeypatch):
     shutil.copy(Path(__file__).parents[1] / "dagster_home" / "dagster.yaml", tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     monkeypatch.delenv("VIDRANK_STORAGE", raising=False)
+    _loaded.cache_clear()  # the graph of one process has one store
 
 
 @pytest.fixture
@@ -32,17 +33,6 @@ def vidrank():
     return run
 
 
-def test_a_fault_is_one_sentence_and_exit_status_1(vidrank, tmp_path):
-    status, printed = vidrank("import", str(tmp_path), "--mapping", "trending_daily")
-    assert status == 1 and printed.count("\n") == 1
-    assert printed.startswith("InvalidInput: an archive must hold the files that its mapping names; ")
-
-
-def test_square_brackets_of_a_fault_are_printed_as_they_are(vidrank, tmp_path):
-    status, printed = vidrank("import", str(tmp_path), "--mapping", "a [none] mapping")
-    assert status == 1 and "got a [none] mapping." in printed
-
-
 @pytest.mark.parametrize("command", ["backfill", "leaderboard"])
 def test_a_name_that_is_none_is_refused_with_those_there_are(vidrank, command):
     status, printed = vidrank(command, "--horizon", "8d")
@@ -52,21 +42,6 @@ def test_a_name_that_is_none_is_refused_with_those_there_are(vidrank, command):
         1,
         "InvalidInput: fusion strategy must be one of: concat, sum_pool, max_pool; got 'mean'.\n",
     )
-
-
-def test_a_setting_that_is_wrong_is_named(vidrank, monkeypatch):
-    monkeypatch.setenv("VIDRANK_SPLIT_POLICY", "alphabet")
-    status, printed = vidrank("leaderboard")
-    assert status == 1 and printed.startswith("InvalidSetting: VIDRANK_SPLIT_POLICY: ")
-    assert "'alphabet'" in printed
-
-
-def test_rows_are_printed_under_their_title_with_nothing_where_a_value_is_missing(capsys):
-    cli._print(pl.DataFrame({"model": ["ridge", "train_mean"], "test_rmse_log": [0.5, None]}), "7d · concat")
-    title, names, _, *lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
-    assert title == ["7d", "·", "concat"]
-    assert names == ["model", "test_rmse_log"]
-    assert lines == [["ridge", "0.5"], ["train_mean"]]
 
 
 @pytest.mark.parametrize("command", ["show", "retrain-run"])
@@ -119,6 +94,30 @@ def test_a_doctor_that_finds_a_fault_ends_with_exit_status_1(vidrank, stand_in, 
     assert status == 1 and "FAULT" in printed
 
 
+def test_click_through_rates_are_imported_beside_those_of_earlier_files(vidrank, home, tmp_path):
+    (tmp_path / "first.csv").write_text("video_id,impressions,ctr\nabcdefghijk,1000,0.05\n")
+    (tmp_path / "second.csv").write_text("video_id,impressions,ctr\nabcdefghijk,2000,0.06\nkjihgfedcba,10,7\n")
+    assert vidrank("import-analytics", str(tmp_path / "first.csv"))[0] == 0
+    status, printed = vidrank("import-analytics", str(tmp_path / "second.csv"))
+    assert status == 0 and "1 videos imported, 0 of them new, of 1 in all; 1 rows set aside" in printed
+    stored = pl.read_parquet(tmp_path / "vidrank/video_analytics/data.parquet")
+    assert stored.rows() == [("abcdefghijk", 2000, 0.06)]
+
+
+@pytest.mark.parametrize("pictures", [1, 11])
+def test_one_variant_and_eleven_are_refused(vidrank, home, tmp_path, pictures):
+    (tmp_path / "a.jpg").touch()
+    status, printed = vidrank("compare", *[str(tmp_path / "a.jpg")] * pictures, "--title", "t", "--channel", "c")
+    assert status == 1 and printed.startswith("InvalidInput: 2 to 10 variants are compared")
+
+
+def test_without_a_trained_ranker_nothing_is_compared(vidrank, home, tmp_path):
+    (tmp_path / "a.jpg").touch()
+    asked = (str(tmp_path / "a.jpg"), "--title", "one", "--title", "another", "--channel", "c")
+    status, printed = vidrank("compare", *asked)
+    assert status == 1 and printed.startswith("ArtifactMissing: "), printed
+
+
 def test_without_recorded_runs_the_list_of_them_is_empty(vidrank, home):
     status, printed = vidrank("runs")
     assert status == 0 and "run_id" in printed
@@ -126,6 +125,7 @@ def test_without_recorded_runs_the_list_of_them_is_empty(vidrank, home):
 
 def test_without_a_command_the_help_names_them_all(vidrank):
     _, printed = vidrank()
-    captures, results = ("capture", "doctor", "forget", "import", "import-fused"), ("leaderboard", "runs", "show")
-    for command in ("demo", *captures, "backfill", *results, "retrain-run"):
+    captures = ("capture", "doctor", "forget", "import", "import-analytics", "import-fused")
+    results = ("leaderboard", "compare", "runs", "show", "retrain-run")
+    for command in ("demo", *captures, "backfill", *results):
         assert f" {command} " in printed
