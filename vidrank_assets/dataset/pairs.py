@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,10 @@ Flags = NDArray[np.bool_]
 
 DAYS_APART = 30
 _NEEDED = ("video_id", "channel_id", "split", "published_at", "target_raw")
-#: Pairs listed, or videos drawn for, at a time: what is worked on then stays in the processor's cache.
-_PAIRS_AT_A_TIME, _VIDEOS_AT_A_TIME = 16_384, 8_192
+#: Pairs listed, or videos drawn for, at a time: what is worked on then stays in the processor's cache, and a column of
+#: pairs is small enough that the allocator gives the same memory again, and need not ask the kernel for cleared pages.
+_PAIRS_AT_A_TIME, _VIDEOS_AT_A_TIME = 8_192, 4_096
+_LARGEST = int(np.iinfo(np.int64).max)
 
 
 def candidate_pairs(videos: pl.DataFrame, days_apart: int = DAYS_APART) -> Iterator[tuple[Rows, Rows]]:
@@ -29,13 +32,15 @@ def candidate_pairs(videos: pl.DataFrame, days_apart: int = DAYS_APART) -> Itera
     Of two videos published at once the one with the smaller id is the earlier.
 
     Ordered by channel, split, publication of the earlier and of the later. O(n log n + pairs), in the memory of a few
-    numbers a video: a batch holds about 16,000 pairs, or all of one video.
+    numbers a video: a batch holds about 8,000 pairs, or all of one video.
     """
     line = _in_line(videos, timedelta(days=days_apart))
-    listed = np.cumsum(line.end - np.arange(1, len(line.row) + 1))
-    marks = np.arange(0, listed[-1] if len(listed) else 0, _PAIRS_AT_A_TIME)
-    for start, stop in _stretches(np.searchsorted(listed, marks, "right"), len(listed)):
-        yield _listed(line, start, stop)
+    listed = np.concatenate([[0], np.cumsum(line.end - np.arange(1, len(line.row) + 1))])
+    starts = np.searchsorted(listed, np.arange(0, listed[-1], _PAIRS_AT_A_TIME), "right") - 1
+    bounds = np.append(np.unique(starts), len(line.row))
+    counting = np.arange(np.diff(listed[bounds]).max(initial=0))
+    for start, stop in pairwise(bounds.tolist()):
+        yield _listed(line, start, stop, counting)
 
 
 def training_pairs(
@@ -56,17 +61,21 @@ def training_pairs(
     What is not drawn is never listed, so a busy channel costs no more than what it keeps: O(n log n + pairs). Some
     channels are worked on at a time, and only numbers are held until the pairs are known.
     """
-    line, generator = _in_line(videos, timedelta(days=days_apart)), np.random.default_rng(seed)
-    begins = np.flatnonzero(np.diff(line.group, prepend=-1))
-    cuts = np.searchsorted(begins, np.arange(0, len(line.row), _VIDEOS_AT_A_TIME))
-    parts = [np.empty((2, 0), np.int64)]
-    for start, stop in _stretches(begins[cuts[cuts < len(begins)]], len(line.row)):
-        drawn = _drawn_pairs(line, start, stop, most=pairs_per_video, generator=generator)
-        judged = line.judged(*drawn)
-        pairs = generator.permutation(drawn[:, judged.a != judged.b], axis=1)
-        pairs = pairs[:, (_number(pairs.T.ravel()) < pairs_per_video).reshape(-1, 2).all(axis=1)]
-        parts.append(pairs[:, _number(line.group[pairs[0]]) < pairs_per_channel])
-    return _described(videos, line, np.concatenate(parts, axis=1))
+    caps = (pairs_per_video, pairs_per_channel)
+    pairs = _sampled(videos, timedelta(days=days_apart), caps, np.random.default_rng(seed))
+    return pl.DataFrame(
+        {
+            "video_id_a": videos["video_id"][pairs.row_a],
+            "video_id_b": videos["video_id"][pairs.row_b],
+            "channel_id": videos["channel_id"][pairs.row_a],
+            "winner": pairs.winner,
+            "margin": pairs.margin,
+            "days_apart": pairs.days_apart,
+            "split": videos["split"][pairs.row_a],
+            "judged_by": pl.Series(pairs.by_ctr).replace_strict({True: "ctr", False: "views"}, return_dtype=pl.String),
+        },
+        schema=TRAINING_PAIRS.schema,
+    )
 
 
 def pair_moments(pairs: pl.DataFrame, videos: pl.DataFrame) -> pl.DataFrame:
@@ -87,6 +96,17 @@ class _Judged(NamedTuple):
 
     a: Floats
     b: Floats
+    by_ctr: Flags
+
+
+class _Sampled(NamedTuple):
+    """The columns of the pairs in their order, with rows of the videos in the place of names: (n_pairs,) each."""
+
+    row_a: Rows
+    row_b: Rows
+    winner: Rows
+    margin: Floats
+    days_apart: Floats
     by_ctr: Flags
 
 
@@ -115,26 +135,39 @@ def _in_line(videos: pl.DataFrame, apart: timedelta) -> _Line:
     """The videos in the order of their groups, which are those of their channels' and splits' names."""
     whole = videos.select(pl.all_horizontal(pl.col(_NEEDED).is_not_null()).arg_true()).to_series()
     used = videos if len(whole) == videos.height else videos[whole]
-    published = used["published_at"].to_physical().to_numpy()
-    order, group = _in_groups(used)
-    order = _ids_in_order(order, group, published[order], used["video_id"])
-    ctr = used["ctr"].to_numpy().astype(np.float64)[order] if "ctr" in used.columns else np.full(len(order), np.nan)
-    return _Line(
-        row=whole.to_numpy().astype(np.int64)[order],
-        group=group,
-        published=published[order],
-        views=used["target_raw"].to_numpy().astype(np.float64)[order],
-        ctr=ctr,
-        end=_ends(published[order], group, apart // timedelta(microseconds=1)),
-    )
+    group, published = _groups(used), used["published_at"].to_physical().to_numpy()
+    moment, until = _moments(published, apart // timedelta(microseconds=1), n_groups=group.max(initial=0) + 1)
+    # One whole number says both, and is sorted several times faster than two.
+    before = group * (until.max(initial=0) + 1)
+    order = np.argsort(before + moment)
+    group, published, end = group[order], published[order], (before + until)[order]
+    ctr = used["ctr"].to_numpy().astype(np.float64) if "ctr" in used.columns else np.full(len(order), np.nan)
+    end = np.searchsorted((before + moment)[order], end, "right")
+    order = _ids_in_order(order, group, published, used["video_id"])
+    views = used["target_raw"].to_numpy().astype(np.float64)
+    return _Line(whole.to_numpy().astype(np.int64)[order], group, published, views[order], ctr[order], end)
 
 
-def _in_groups(videos: pl.DataFrame) -> tuple[Rows, Rows]:
-    """The places of the videos by channel, split and publication, and the number of the group of each."""
-    named = videos.select("channel_id", "split", "published_at", place=pl.int_range(pl.len(), dtype=pl.Int64))
-    groups = named.group_by("channel_id", "split").agg(pl.col("place").sort_by("published_at"))
-    places = groups.sort("channel_id", "split")["place"]
-    return places.explode(empty_as_null=False).to_numpy().copy(), np.repeat(np.arange(len(places)), places.list.len())
+def _groups(videos: pl.DataFrame) -> Rows:
+    """The channel and split of each video as a number, in the order of their names: (n_videos,)."""
+    named = videos.select("channel_id", "split", place=pl.int_range(pl.len(), dtype=pl.Int64))
+    places = named.group_by("channel_id", "split").agg("place").sort("channel_id", "split")["place"]
+    group = np.empty(len(videos), np.int64)
+    group[places.explode(empty_as_null=False).to_numpy()] = np.repeat(np.arange(len(places)), places.list.len())
+    return group
+
+
+def _moments(published: Rows, apart: int, *, n_groups: int) -> tuple[Rows, Rows]:
+    """When each was published, and the end of its reach, as whole numbers in the order of time: (n_videos,) each.
+
+    Microseconds since the first, where as many of them for each group are numbers of 64 bits; else the number of videos
+    published before, and of those up to then.
+    """
+    first, last = (int(published.min()), int(published.max())) if len(published) else (0, 0)
+    if (last - first + apart + 1) * n_groups <= _LARGEST:
+        return published - first, published - first + apart
+    times = np.sort(published)
+    return np.searchsorted(times, published), np.searchsorted(times, published + apart, "right") - 1
 
 
 def _ids_in_order(order: Rows, group: Rows, published: Rows, video_ids: pl.Series) -> Rows:
@@ -147,39 +180,46 @@ def _ids_in_order(order: Rows, group: Rows, published: Rows, video_ids: pl.Serie
     return order
 
 
-def _ends(published: Rows, group: Rows, apart: int) -> Rows:
-    """The place after the last video of its group that was published at most `apart` later. All (n_videos,).
+def _sampled(videos: pl.DataFrame, apart: timedelta, caps: tuple[int, int], generator: np.random.Generator) -> _Sampled:
+    """The pairs that are drawn and within the caps, of a video and of a channel, sorted by their ids."""
+    line = _in_line(videos, apart)
+    begins = np.flatnonzero(np.diff(line.group, prepend=-1))
+    cuts = np.searchsorted(begins, np.arange(0, len(line.row), _VIDEOS_AT_A_TIME))
+    bounds = np.append(np.unique(begins[cuts[cuts < len(begins)]]), len(line.row))
+    parts = [np.empty((2, 0), np.int64)]
+    for start, stop in pairwise(bounds.tolist()):
+        drawn = _drawn_pairs(line, start, stop, most=caps[0], generator=generator)
+        judged = line.judged(*drawn)
+        pairs = generator.permutation(drawn[:, judged.a != judged.b], axis=1)
+        pairs = pairs[:, (_number(pairs.T.ravel()) < caps[0]).reshape(-1, 2).all(axis=1)]
+        parts.append(pairs[:, _number(line.group[pairs[0]]) < caps[1]])
+    name = videos["video_id"].rank("ordinal").to_numpy()
+    pairs = np.concatenate(parts, axis=1)
+    a, b = pairs[:, np.lexsort(name[line.row[pairs[::-1]]])]
+    judged = line.judged(a, b)
+    return _Sampled(
+        line.row[a],
+        line.row[b],
+        winner=(judged.a > judged.b).astype(np.int64),
+        margin=np.abs(judged.a - judged.b) / np.maximum(judged.a, judged.b),
+        days_apart=(line.published[b] - line.published[a]) / timedelta(days=1).total_seconds() / 1e6,
+        by_ctr=judged.by_ctr,
+    )
 
-    A binary search for all videos at once: from its own place each goes on by halving steps, as far as is within reach.
-    """
-    place = np.arange(len(group))
-    begins = np.flatnonzero(np.diff(group, prepend=-1))
-    sizes = np.diff(begins, append=len(group))
-    last, latest = np.repeat(begins + sizes - 1, sizes), published + apart
-    for power in reversed(range(int(sizes.max(initial=0)).bit_length())):
-        further = np.minimum(place + (1 << power), last)
-        place = np.where(published[further] <= latest, further, place)
-    return place + 1
 
-
-def _stretches(starts: Rows, end: int) -> Iterator[tuple[int, int]]:
-    """From each start to the next, and from the last to the end; a start that repeats counts once."""
-    begins = np.unique(starts).tolist()
-    yield from zip(begins, [*begins[1:], end][: len(begins)], strict=True)
-
-
-def _listed(line: _Line, start: int, stop: int) -> tuple[Rows, Rows]:
-    """Rows of all pairs whose earlier video has one of some places."""
+def _listed(line: _Line, start: int, stop: int, counting: Rows) -> tuple[Rows, Rows]:
+    """Rows of all pairs whose earlier video has one of some places. counting: 0, 1, 2, … up to as many pairs."""
     place = np.arange(start, stop)
     counts = line.end[start:stop] - place - 1
-    before = np.cumsum(counts) - counts
-    later = np.arange(counts.sum()) + np.repeat(place + 1 - before, counts)
-    different = np.repeat(line.views[start:stop], counts) != line.views[later]
+    later = np.repeat(place + 1 - (np.cumsum(counts) - counts), counts)
+    later += counting[: len(later)]
+    # Every place is one of the line, and to clip is what NumPy does fastest with it.
+    different = np.repeat(line.views[start:stop], counts) != line.views.take(later, mode="clip")
     if not np.isnan(line.ctr[start:stop]).all():
         ctr = np.repeat(line.ctr[start:stop], counts)
         by_ctr = ~(np.isnan(ctr) | np.isnan(line.ctr[later]))
         different = np.where(by_ctr, ctr != line.ctr[later], different)
-    row_a, row_b = np.repeat(line.row[start:stop], counts), line.row[later]
+    row_a, row_b = np.repeat(line.row[start:stop], counts), line.row.take(later, mode="clip")
     return (row_a, row_b) if different.all() else (row_a[different], row_b[different])
 
 
@@ -223,25 +263,3 @@ def _number(of: Rows) -> Rows:
     number = np.empty(len(of), np.int64)
     number[order] = np.arange(len(of)) - np.searchsorted(in_order, in_order)
     return number
-
-
-def _described(videos: pl.DataFrame, line: _Line, pairs: Rows) -> pl.DataFrame:
-    """`pair_tables.TRAINING_PAIRS` of pairs of places, (2, n_pairs). Names are looked up when all else is done."""
-    name = videos["video_id"].rank("ordinal").to_numpy()
-    pairs = pairs[:, np.lexsort(name[line.row[pairs[::-1]]])]
-    judged = line.judged(*pairs)
-    microseconds = line.published[pairs[1]] - line.published[pairs[0]]
-    row_a, row_b = line.row[pairs]
-    return pl.DataFrame(
-        {
-            "video_id_a": videos["video_id"][row_a],
-            "video_id_b": videos["video_id"][row_b],
-            "channel_id": videos["channel_id"][row_a],
-            "winner": (judged.a > judged.b).astype(np.int64),
-            "margin": np.abs(judged.a - judged.b) / np.maximum(judged.a, judged.b),
-            "days_apart": microseconds / timedelta(days=1).total_seconds() / 1e6,
-            "split": videos["split"][row_a],
-            "judged_by": pl.Series(judged.by_ctr).replace_strict({True: "ctr", False: "views"}, return_dtype=pl.String),
-        },
-        schema=TRAINING_PAIRS.schema,
-    )

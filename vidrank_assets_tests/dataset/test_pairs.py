@@ -122,6 +122,15 @@ def test_the_candidates_are_all_pairs_there_are_in_batches_of_any_size(rows, ctr
     assert set(found) == set(by_loop(table))
 
 
+@given(ROWS, CTRS)
+def test_the_candidates_are_the_same_where_microseconds_of_every_group_are_no_number_of_64_bits(rows, ctrs):
+    table = measured(videos(*rows), ctrs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairs_module, "_LARGEST", 0)
+        found = all_candidates(table)
+    assert found == all_candidates(table)
+
+
 def test_the_candidates_come_by_channel_split_and_publication():
     table = videos(("d", "val", 1, 1.0), ("c", "val", 9, 2.0), ("d", "val", 0, 3.0), ("c", "val", 5, 4.0)).vstack(
         videos(*[("x", "x", 0, 0.0)] * 4, ("c", "train", 9, 5.0), ("c", "train", 8, 6.0), ("c", "val", 7, 2.0))[4:]
