@@ -55,11 +55,17 @@ def variants_of(pictures: Sequence[Path], titles: Sequence[str]) -> list[Variant
         )
     files = [(path.name, _content(path)) for path in pictures] * (n if len(pictures) == 1 else 1)
     said = list(titles) * (n if len(titles) == 1 else 1)
-    by_title = len({name for name, _ in files}) < n
-    return [
-        Variant(shown_title(title, 40) if by_title else name, content, title)
-        for (name, content), title in zip(files, said, strict=True)
-    ]
+    names = _names([name for name, _ in files], said)
+    return [Variant(name, content, title) for name, (_, content), title in zip(names, files, said, strict=True)]
+
+
+def _names(files: Sequence[str], titles: Sequence[str]) -> list[str]:
+    """Each by what tells it from the others: its file, else its title, else its file and number."""
+    if len(set(files)) == len(files):
+        return list(files)
+    if len(set(titles)) == len(titles):
+        return [f"“{shown_title(title, 40)}”" for title in titles]
+    return [f"{file} ({number})" for number, file in enumerate(files, 1)]
 
 
 def _content(path: Path) -> bytes:
@@ -102,7 +108,7 @@ class Answer:
             {
                 "rank": int(self.ranking.place[at]),
                 "variant": self.variants[at].name,
-                "title": shown_title(self.variants[at].title, 50),
+                "title": shown_title(self.variants[at].title, 32),
                 "best": share(self.ranking.best[at]),
                 "over the usual": signed(self.heads.score[at]),
                 "expected views": self._views(at),
@@ -165,8 +171,8 @@ def compared(
     not known, or the ranker learned from other encoders than the settings name.
     """
     settings = Settings()
-    usual = usual_of(store, channel, horizon)
     snapshot = latest_ranker(instance, store, horizon=horizon, strategy=strategy)
+    usual = usual_of(store, channel, horizon)
     encoders = encoders_as_trained(instance, snapshot.config, RANKER, settings=settings)
     heads = _heads(snapshot, encoders, variants)
     probability = fitted(snapshot.trial.pair_predictions.filter(split="val"))
@@ -261,7 +267,8 @@ def _note(snapshot: ModelSnapshot, probability: PairProbability) -> str:
     right = snapshot.leaderboard["test_pairwise_auc"][0]
     of_test = "" if right is None else f" The ranker puts {share(right)} of the test pairs in the right order."
     return (
-        f"Probabilities are learned from {probability.n_pairs:,} pairs of {probability.n_channels:,} channels.{of_test}"
+        "The odds are those of two videos of one channel that differ in picture and title as these do, learned from "
+        f"{probability.n_pairs:,} pairs of {probability.n_channels:,} channels.{of_test}"
     )
 
 

@@ -43,8 +43,9 @@ def test_one_title_serves_all_pictures_each_has_its_own_or_one_picture_has_sever
         ("mid.png", "another title"),
     ]
     several = variants_of(two[:1], titles)
-    assert [each.name for each in several] == titles
+    assert [each.name for each in several] == ["“one title”", "“another title”"]
     assert [each.picture for each in several] == [picture(70)] * 2
+    assert [each.name for each in variants_of(two[:1] * 2, titles[:1])] == ["dark.png (1)", "dark.png (2)"]
 
 
 @pytest.mark.parametrize(("n_pictures", "n_titles"), [(1, 1), (11, 1), (1, 11), (3, 2), (0, 1), (2, 0)])

@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
@@ -13,7 +15,8 @@ from vidrank_assets.selection.model_snapshot import is_of_videos
 from vidrank_assets.selection.pair_probability import PairProbability
 from vidrank_assets.selection.pair_record import PairRecord
 from vidrank_assets.upkeep import run_folders
-from vidrank_assets_tests.trained_ranker import CELL, N_CHANNELS, picture, record, table, trained_ranker
+from vidrank_assets.upkeep.changes import Changes
+from vidrank_assets_tests.trained_ranker import CELL, N_CHANNELS, RUN, picture, record, table, trained_ranker
 
 
 def made_elsewhere(key, partitions_def, **options):
@@ -104,6 +107,30 @@ def test_the_same_ranker_gives_the_same_page(trained, shown):
         trained.store.open_artifact(shown["artifact"]) as other,
     ):
         assert (one / "report.html").read_text() == (other / "report.html").read_text()
+
+
+@pytest.fixture
+def of_api(trained, tmp_path):
+    """What a report of a ranker that learned from the Data API showed."""
+    data = {**trained.snapshot.data, "oldest_api_capture_at": "2026-01-05T00:00:00+00:00"}
+    replace(trained.snapshot, data=data).save(tmp_path)
+    stored = trained.store.write_artifact(RUN.replace("run_id=r1", "run_id=api"), tmp_path)
+    record(trained.instance, "models/pairwise_ranker", CELL, sha256=stored.sha256, artifact=stored.key)
+    (event,) = reported(trained, **{"vidrank/backfill": "api"}).get_asset_materialization_events()
+    return event.materialization.metadata
+
+
+def test_of_api_data_no_dot_of_a_video_is_logged_and_a_sweep_leaves_the_figures(trained, of_api):
+    assert "heads" not in of_api and "order" in of_api
+    folder = of_api["artifact"].value
+    sums = json.loads(trained.store.read(f"{folder}/checksums.json"))
+    assert run_folders.oldest_capture(trained.store, folder) == datetime(2026, 1, 5, tzinfo=UTC)
+    changes = Changes(trained.store, lambda *_: None)
+    run_folders.strip(changes, folder, sums, now=datetime(2026, 3, 1, tzinfo=UTC), why="expired")
+    with trained.store.open_artifact(folder) as files:
+        found = PairRecord.load(files)
+        assert not (files / "report.html").exists()
+    assert found.page is None and found.figures["pairwise_auc"] == of_api["pairwise_auc"].value
 
 
 def test_other_encoders_than_those_it_learned_from_are_refused(trained):

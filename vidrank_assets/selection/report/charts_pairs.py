@@ -67,7 +67,7 @@ def reliability_chart(of_winner: np.ndarray[Any, np.dtype[np.float64]]) -> Chart
         base.mark_text(align="left", dx=6, dy=10, color=LIGHT["muted"]).encode(x=x, y=y, text="n:N"),
         height=280,
         title="What was said, and how often it held",
-        subtitle="points: test pairs in bins of 5 points, with their number; on the line it holds",
+        subtitle="bins of 5 points, with n; no gap filter; on the line it holds",
         alternative="Share of test pairs in which the surer side won, by how sure was said. " + "; ".join(said) + ".",
     )
 
@@ -158,7 +158,7 @@ def order_chart(rows: pl.DataFrame, overall: float, *, title: str, what: str) ->
         base.mark_point(filled=True, size=60, color=LIGHT["ours"], aria=True).encode(x=x, description="told:N", **pale),
         height=_ROW_HEIGHT * rows.height,
         title=title,
-        subtitle=f"solid line: chance; dashed: all pairs, {decimals(overall)}",
+        subtitle=f"no gap filter, ties half; solid: chance; dashed: all, {decimals(overall)}",
         alternative=f"Pairwise AUC on test by {what}. " + "; ".join(said) + ".",
     )
 

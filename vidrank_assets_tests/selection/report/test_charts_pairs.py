@@ -57,7 +57,7 @@ def test_the_chart_of_order_says_every_bin_with_its_number_of_pairs():
     )
     chart = order_chart(rows, 0.69, title="By days", what="days")
     assert "1–3: 0.700 [0.670, 0.730] of 1,200 pairs; 3–7: 0.600 [0.250, 0.850] of 7 pairs" in chart["description"]
-    assert "dashed: all pairs, 0.690" in drawn(chart)
+    assert "no gap filter, ties half; solid: chance; dashed: all, 0.690" in drawn(chart)
 
 
 def test_reliability_says_what_was_said_what_held_and_of_how_many():
