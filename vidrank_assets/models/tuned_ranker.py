@@ -16,7 +16,7 @@ from vidrank_assets.models.objective import Epoch, Layers
 from vidrank_assets.models.pairwise_ranker import EVENTS
 from vidrank_assets.models.pictured_videos import Pictured
 from vidrank_assets.models.ranker_objective import PairObjective, RankerPlan
-from vidrank_assets.models.vision_model import encoded_by, save_vision_model, vision_model
+from vidrank_assets.models.vision_model import assert_has_blocks, encoded_by, save_vision_model, vision_model
 
 #: The folder of the encoder within that of a tuned ranker: what VIDRANK_CLIP_MODEL names.
 ENCODER = "encoder"
@@ -68,7 +68,9 @@ def tuned_ranker(
     workplace: where a killed training goes on from, as `learned` takes it.
     Raises EncoderUnavailable: the folder has no CLIP model. InvalidInput: it has fewer blocks than are to be trained.
     """
-    untuned = _vectors(videos, vision_model(model))
+    encoder = vision_model(model)
+    assert_has_blocks(encoder, tuning.last_blocks)
+    untuned = _vectors(videos, encoder)
     begun = _heads(videos, untuned, tuning, seed=seed, workplace=workplace and workplace / "heads")
     train, val = (videos.parts[part] for part in ("train", "val"))
     objective = TuningObjective(

@@ -95,13 +95,9 @@ def trained_groups(model: Layers, *, last_blocks: int | None, rate: float, decay
     Source: Howard & Ruder 2018, Universal language model fine-tuning for text classification, 3.2 (discriminative
     fine-tuning); with a decay per block as in Bao et al. 2022, BEiT.
     """
+    assert_has_blocks(model, last_blocks)
     vision = model.vision_model
     blocks = list(vision.encoder.layers)
-    if last_blocks is not None and not 1 <= last_blocks <= len(blocks):
-        raise InvalidInput(
-            f"last_blocks must be from 1 to the {len(blocks)} blocks that the model has; got {last_blocks}. "
-            "Train fewer, or all of the model."
-        )
     parts = {f"block {number}": [block] for number, block in enumerate(blocks, start=1)}
     parts[f"block {len(blocks)}"] += [vision.post_layernorm, model.visual_projection]
     parts = {"before the blocks": [vision.embeddings, vision.pre_layrnorm], **parts}
@@ -112,6 +108,16 @@ def trained_groups(model: Layers, *, last_blocks: int | None, rate: float, decay
         weights = [weight for module in parts[name] for weight in module.requires_grad_(True).parameters()]
         groups.append({"params": weights, "lr": rate * decay**depth, "name": name})
     return groups
+
+
+def assert_has_blocks(model: Layers, last_blocks: int | None) -> None:
+    """Raise InvalidInput if the model has fewer blocks than are to be trained."""
+    n_blocks = len(model.vision_model.encoder.layers)
+    if last_blocks is not None and not 1 <= last_blocks <= n_blocks:
+        raise InvalidInput(
+            f"last_blocks must be from 1 to the {n_blocks} blocks that the model has; got {last_blocks}. "
+            "Train fewer, or all of the model."
+        )
 
 
 def save_vision_model(model: Layers, processor: Any, folder: Path) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import polars as pl
 
-from vidrank_assets.models.base import Vector
 from vidrank_assets.selection.bootstrap import Bootstrapped, Interval, bootstrapped
 from vidrank_assets.selection.metrics import METRICS
 from vidrank_assets.selection.task import SCORED
@@ -44,11 +43,6 @@ def compared_encoders(pairs: pl.DataFrame, scores: Mapping[str, Mapping[str, flo
 
 
 _SCORES: Mapping[str, Any] = {"video_id": pl.String, "score": pl.Float64}
-
-
-def by_video(video_ids: tuple[str, ...], scores: Vector) -> dict[str, float]:
-    """Scores, (n_videos,), by the video's id."""
-    return dict(zip(video_ids, scores.tolist(), strict=True))
 
 
 def _auc(ranked: pl.DataFrame) -> Bootstrapped:

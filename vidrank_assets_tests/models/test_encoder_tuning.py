@@ -1,15 +1,10 @@
 """Small pictures of which the brighter one wins, and a vision model of two blocks."""
 
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
-from PIL import Image
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.encoder_tuning import Tuning, TuningObjective
@@ -20,60 +15,22 @@ from vidrank_assets.models.ranker_objective import PairObjective
 from vidrank_assets.models.ranking_regressor import share_in_order
 from vidrank_assets.models.reproducible import generator
 from vidrank_assets.models.vision_model import encoded_by, vision_model
-from vidrank_assets.pair_tables import RANKING_TARGETS, SUB_SCORES, TRAINING_PAIRS
+from vidrank_assets_tests.models.bright_pictures import BrightPictures, saved_model
 
-N_VIDEOS = 90
 PLAIN = Tuning(last_blocks=1, mixup=0, batch_size=16, max_epochs=3, encoder_rate=3e-3, rate_decay=0.5)
-
-
-def picture(brightness, number):
-    noise = np.random.default_rng(number).normal(0, 40, (18, 32, 3))
-    file = BytesIO()
-    Image.fromarray(np.clip(60 + 130 * brightness + noise, 0, 255).astype(np.uint8)).save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A vision model of two blocks and random weights, for 16 x 16."""
-    folder = tmp_path_factory.mktemp("vision")
-    torch.manual_seed(0)
-    config = CLIPVisionConfig(
-        hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=16, patch_size=8,
-        projection_dim=12,
-    )  # fmt: skip
-    CLIPVisionModelWithProjection(config).save_pretrained(folder)
-    CLIPImageProcessorPil(size={"height": 16, "width": 16}, do_center_crop=False).save_pretrained(folder)
-    return folder
+    return saved_model(tmp_path_factory.mktemp("vision"))
 
 
 @pytest.fixture(scope="module")
 def videos(model):
-    """Ten channels of nine videos, six of train, each with the two after it; the brighter wins, which no title tells."""
-    rng = np.random.default_rng(0)
-    ids = [f"v{number:03d}" for number in range(N_VIDEOS)]
-    brightness = rng.random(N_VIDEOS)
-    places = [(a, a + apart) for a in range(N_VIDEOS) for apart in (1, 2) if a % 9 + apart < 9]
-    part = {channel: "train" if channel < 6 else "val" if channel < 8 else "test" for channel in range(10)}
-    pairs = TRAINING_PAIRS.checked(
-        pl.DataFrame(
-            [
-                (ids[a], ids[b], f"c{a // 9}", int(brightness[a] > brightness[b]), 0.5, 1.0, part[a // 9], "views")
-                for a, b in places
-            ],
-            schema=TRAINING_PAIRS.schema,
-            orient="row",
-        )
-    )
-    targets = pl.DataFrame({"video_id": ids, "channel_id": [f"c{number // 9}" for number in range(N_VIDEOS)]})
-    targets = targets.with_columns(
-        ctr=pl.Series(brightness), ctr_source=pl.lit("proxy"), **dict.fromkeys(SUB_SCORES, pl.lit(None, pl.Float64))
-    ).select(RANKING_TARGETS.schema.names())
-    images = [picture(each, number) for number, each in enumerate(brightness)]
-    thumbnails = pl.DataFrame({"video_id": ids, "image": images})
-    stored = np.concatenate([rng.normal(size=(N_VIDEOS, 3)), np.zeros((N_VIDEOS, 2))], axis=1).astype(np.float32)
-    vectors = Vectors(tuple(ids), stored, {"image": 3, "text": 2})
-    return pictured(thumbnails, vectors, pairs, targets, model=model)
+    """Nine videos a channel, whose titles say nothing."""
+    bright = BrightPictures(9)
+    vectors = Vectors(tuple(bright.ids), np.zeros((90, 5), np.float32), {"image": 3, "text": 2})
+    return pictured(bright.thumbnails, vectors, bright.pairs, bright.targets, model=model)
 
 
 @pytest.fixture(scope="module")
