@@ -78,29 +78,30 @@ def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
         )
         work = task_of(context, tables, fused_vectors(store.open(), fused_embeddings, unfused=unfused))
         keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
-        ranking = Ranking(Settings().rank_metric)
         versions, data = data_versions(context.instance, **keys), data_summary(work, horizon_targets)
+        of_cell = Path(Settings().training_folder, folder_of(by_strategy_and_horizon, context.partition_key))
         for name in asked:
             settings = dict(chosen(config, families)[name])
-            workplace = Path(
-                Settings().training_folder, folder_of(by_strategy_and_horizon, context.partition_key), name
+            made = trial(work, name, seed=settings.pop("seed"), parameters=settings, workplace=of_cell / name)
+            ranked, slices = _ranked_alone(made, run_id_of(context.run))
+            snapshot = ModelSnapshot(
+                trials=[made],
+                leaderboard=ranked,
+                slice_metrics=slices,
+                split_manifest=split_manifest,
+                config=config_used(work, [made], data_versions=versions),
+                data=data,
+                made_at=datetime.now(UTC),
             )
-            made = trial(work, name, seed=settings.pop("seed"), parameters=settings, workplace=workplace)
-            yield dg.MaterializeResult(
-                asset_key=["models", name],
-                value=ModelSnapshot(
-                    trials=[made],
-                    leaderboard=leaderboard([made], [name], run_id=run_id_of(context.run), ranking=ranking),
-                    slice_metrics=slice_metrics([made], run_id=run_id_of(context.run)),
-                    split_manifest=split_manifest,
-                    config=config_used(work, [made], data_versions=versions),
-                    data=data,
-                    made_at=datetime.now(UTC),
-                ),
-                metadata=_figures(made, work),
-            )
+            yield dg.MaterializeResult(asset_key=["models", name], value=snapshot, metadata=_figures(made, work))
 
     return fitted
+
+
+def _ranked_alone(made: Trial, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The leaderboard of one family, and its slices."""
+    ranked = leaderboard([made], [made.name], run_id=run_id, ranking=Ranking(Settings().rank_metric))
+    return ranked, slice_metrics([made], run_id=run_id)
 
 
 def _out(family: str) -> dg.AssetOut:

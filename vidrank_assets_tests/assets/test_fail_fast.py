@@ -1,6 +1,7 @@
 """The faults that end a run at once, each seen as a person sees it: as the failure of the step, with its sentence."""
 
 import shutil
+from dataclasses import fields
 
 import dagster as dg
 import polars as pl
@@ -15,10 +16,11 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.selection import ranked_families
 from vidrank_assets.selection.leaderboard import leaderboard
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
+from vidrank_assets.selection.task import OfHorizon
 from vidrank_assets.tables import FUSED_MANIFEST, METADATA_FEATURES
 
 CELL = dg.MultiPartitionKey({"strategy": "concat", "horizon": "7d"})
-READ = ("fused_embeddings", "horizon_targets", "metadata_features", "paired_features", "split_manifest", "snapshots")
+OF_HORIZON = [each.name for each in fields(OfHorizon)]
 
 
 class Given(dg.IOManager):
@@ -38,7 +40,7 @@ class Given(dg.IOManager):
 def tables(graph):
     """What the steps of the small sample world read."""
     store = graph.store
-    read = {name: store.read_table(f"{name}/horizon=7d/data.parquet") for name in READ[1:5]}
+    read = {name: store.read_table(f"{name}/horizon=7d/data.parquet") for name in OF_HORIZON}
     return read | {"fused_embeddings": store.read_table("fused_embeddings/strategy=concat/data.parquet")}
 
 
