@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from vidrank_assets.assets.compute import PLACEMENTS
-from vidrank_assets.assets.family_config import chosen, step_config
+from vidrank_assets.assets.family_config import Chosen, chosen, step_config
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.io_managers import recorded_sha256
 from vidrank_assets.assets.metadata import OWNER
@@ -77,31 +77,32 @@ def families_asset(step: str, families: Sequence[str]) -> dg.AssetsDefinition:
             metadata_features, horizon_targets, split_manifest, training_pairs, paired_features, ranking_targets
         )
         work = task_of(context, tables, fused_vectors(store.open(), fused_embeddings, unfused=unfused))
-        keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
-        versions, data = data_versions(context.instance, **keys), data_summary(work, horizon_targets)
-        of_cell = Path(Settings().training_folder, folder_of(by_strategy_and_horizon, context.partition_key))
-        for name in asked:
-            settings = dict(chosen(config, families)[name])
-            made = trial(work, name, seed=settings.pop("seed"), parameters=settings, workplace=of_cell / name)
-            ranked, slices = _ranked_alone(made, run_id_of(context.run))
-            snapshot = ModelSnapshot(
-                trials=[made],
-                leaderboard=ranked,
-                slice_metrics=slices,
-                split_manifest=split_manifest,
-                config=config_used(work, [made], data_versions=versions),
-                data=data,
-                made_at=datetime.now(UTC),
-            )
-            yield dg.MaterializeResult(asset_key=["models", name], value=snapshot, metadata=_figures(made, work))
+        yield from _recorded(context, work, tables, {name: chosen(config, families)[name] for name in asked})
 
     return fitted
 
 
-def _ranked_alone(made: Trial, run_id: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The leaderboard of one family, and its slices."""
-    ranked = leaderboard([made], [made.name], run_id=run_id, ranking=Ranking(Settings().rank_metric))
-    return ranked, slice_metrics([made], run_id=run_id)
+def _recorded(
+    context: dg.AssetExecutionContext, work: Task, tables: OfHorizon, asked: Chosen
+) -> Iterator[dg.MaterializeResult[ModelSnapshot]]:
+    """Each of some families, fitted, and the record of it."""
+    keys = by_strategy_and_horizon.get_partition_key_from_str(context.partition_key).keys_by_dimension
+    versions, data = data_versions(context.instance, **keys), data_summary(work, tables.horizon_targets)
+    of_cell = Path(Settings().training_folder, folder_of(by_strategy_and_horizon, context.partition_key))
+    ranking, run_id = Ranking(Settings().rank_metric), run_id_of(context.run)
+    for name, settings in asked.items():
+        parameters = {parameter: value for parameter, value in settings.items() if parameter != "seed"}
+        made = trial(work, name, seed=settings["seed"], parameters=parameters, workplace=of_cell / name)
+        snapshot = ModelSnapshot(
+            trials=[made],
+            leaderboard=leaderboard([made], [name], run_id=run_id, ranking=ranking),
+            slice_metrics=slice_metrics([made], run_id=run_id),
+            split_manifest=tables.split_manifest,
+            config=config_used(work, [made], data_versions=versions),
+            data=data,
+            made_at=datetime.now(UTC),
+        )
+        yield dg.MaterializeResult(asset_key=["models", name], value=snapshot, metadata=_figures(made, work))
 
 
 def _out(family: str) -> dg.AssetOut:
