@@ -144,6 +144,26 @@ def import_fused(
 
 
 @command
+def tune_encoder(
+    horizon: Annotated[str, typer.Option(help="7d, 14d, 21d or 30d: whose pairs it learns from")] = "7d",
+    last_blocks: Annotated[int, typer.Option(help="blocks of the vision model that are trained", min=1)] = 4,
+    all_: Annotated[bool, typer.Option("--all", help="train the whole of it")] = False,
+    model: Annotated[
+        str | None, typer.Option(help="a CLIP model by name or folder; VIDRANK_CLIP_MODEL at first")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="times that training goes over all pairs, at most", min=1)] = None,
+) -> None:
+    """Train the image encoder from pixels on pairs; run again after a kill, it goes on where it was."""
+    from vidrank_assets.runs import runner
+
+    asked = {"last_blocks": None if all_ else last_blocks, "model": model, "max_epochs": epochs}
+    config = {name: value for name, value in asked.items() if value is not None or name == "last_blocks"}
+    with runner(report) as runs:
+        for line in runs.tune_encoder(horizon, config):
+            report(line)
+
+
+@command
 def backfill(horizon: Horizon = None, strategy: Strategy = None) -> None:
     """Refresh, fuse, train and compare, for one horizon or all and one strategy or all; no daemon is needed."""
     from vidrank_assets.runs import chosen_cells, runner

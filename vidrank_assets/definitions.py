@@ -9,6 +9,7 @@ from vidrank_assets.assets import (
     capture,
     comparison,
     dataset,
+    encoder_tuning,
     features,
     jobs,
     media,
@@ -34,10 +35,10 @@ def definitions() -> dg.Definitions:
         assets=dg.load_assets_from_modules(
             [
                 *(capture, media, versions, analytics, dataset, pairs, features, tabular, ranking, models, selection),
-                *(pair_report, ablation, comparison, upkeep),
+                *(pair_report, encoder_tuning, ablation, comparison, upkeep),
             ]
         ),
-        jobs=[*jobs.JOBS, upkeep.sweep_daily],
+        jobs=[*jobs.JOBS, encoder_tuning.tune_encoder, upkeep.sweep_daily],
         schedules=[*automation.SCHEDULES, upkeep.daily_sweep],
         sensors=automation.SENSORS,
         resources={"store": store, "tables": Tables(store=store), "artifacts": Artifacts(store=store)},

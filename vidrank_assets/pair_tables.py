@@ -40,6 +40,22 @@ VIDEO_ANALYTICS = Table(
     ),
 )
 
+#: Rows of the owner's files that were set aside, of every file that was ever imported.
+REJECTED_ANALYTICS = Table(
+    "rejected_analytics",
+    ("file_sha256", "line"),
+    (
+        text("file", "name of the file", nullable=False),
+        text("file_sha256", "what it held", nullable=False),
+        whole("line", "where the row begins, from 1, the header included", "count", "identity", nullable=False),
+        text("video_id", "the id, as it would be stored"),
+        text("reason", "the rule the row broke, one word", nullable=False),
+        text("rule", "what must hold", nullable=False),
+        text("found", "what the row holds there"),
+        text("raw", "the whole row as JSON"),
+    ),
+)
+
 THUMBNAIL_SCORES = Table(
     "thumbnail_scores",
     ("video_id", "content_hash"),

@@ -16,6 +16,7 @@ from uuid import uuid4
 import dagster as dg
 import psutil
 
+from vidrank_assets.assets.encoder_tuning import said_of_tuned_encoder
 from vidrank_assets.assets.io_managers import latest_metadata
 from vidrank_assets.assets.resources import store_resource
 from vidrank_assets.assets.run_id import BACKFILL
@@ -98,6 +99,15 @@ class Runner:
             f"{told['videos_imported']} videos imported, {told['videos_new']} of them new, of "
             f"{told['dagster/row_count']} in all; {told['rows_set_aside']} rows set aside: {told['set_aside_for']}"
         )
+
+    def tune_encoder(self, horizon: str, config: Mapping[str, Any]) -> Sequence[str]:
+        """Tune the image encoder on the pairs of a horizon, and say what came of it, a line each.
+
+        config: what differs from the defaults of `EncoderTuningConfig`.
+        """
+        chosen(horizon, HORIZONS, "horizon")
+        self._run("tune_encoder", horizon, partition_key=horizon, ops={"tuned_encoder": {"config": dict(config)}})
+        return said_of_tuned_encoder(self.instance, horizon)
 
     def forget(self, store: Storage, channel_id: str) -> dict[str, int]:
         """Remove a channel from the store, and say how many rows and files went, by place."""

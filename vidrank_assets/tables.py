@@ -7,7 +7,13 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from vidrank_assets.pair_tables import RANKING_TARGETS, THUMBNAIL_SCORES, TRAINING_PAIRS, VIDEO_ANALYTICS
+from vidrank_assets.pair_tables import (
+    RANKING_TARGETS,
+    REJECTED_ANALYTICS,
+    THUMBNAIL_SCORES,
+    TRAINING_PAIRS,
+    VIDEO_ANALYTICS,
+)
 from vidrank_assets.results import COMPARISON, LEADERBOARD, MODALITY_ABLATION, SLICE_METRICS
 from vidrank_assets.schema import Column, Table, flag, instant, number, text, whole
 
@@ -269,7 +275,7 @@ TABLES: Mapping[str, Table] = {
     for table in (
         SNAPSHOTS, CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, THUMBNAILS, VIDEO_VERSIONS, MEDIA_FILES, HORIZON_TARGETS,
         METADATA_FEATURES, EMBEDDING_MANIFEST, FUSED_MANIFEST, SPLIT_MANIFEST, TRAINING_PAIRS, PAIRED_FEATURES,
-        VIDEO_ANALYTICS, THUMBNAIL_SCORES, RANKING_TARGETS,
+        VIDEO_ANALYTICS, REJECTED_ANALYTICS, THUMBNAIL_SCORES, RANKING_TARGETS,
         LEADERBOARD, SLICE_METRICS, COMPARISON, MODALITY_ABLATION,
     )
 }  # fmt: skip

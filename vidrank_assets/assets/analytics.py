@@ -12,9 +12,9 @@ from vidrank_assets.assets.checks import conforming, schema_check
 from vidrank_assets.assets.faults import RETRIES, faults_are_final
 from vidrank_assets.assets.metadata import OWNER, schema_metadata, table_metadata
 from vidrank_assets.assets.resources import FolderStore
-from vidrank_assets.capture.analytics import REJECTED_ANALYTICS, Analytics, beside_earlier
+from vidrank_assets.capture.analytics import Analytics, beside_earlier
 from vidrank_assets.capture.analytics import video_analytics as analytics_of
-from vidrank_assets.pair_tables import VIDEO_ANALYTICS
+from vidrank_assets.pair_tables import REJECTED_ANALYTICS, VIDEO_ANALYTICS
 from vidrank_assets.schema import Table
 from vidrank_assets.storage import Storage
 

@@ -19,24 +19,7 @@ import polars as pl
 
 from vidrank_assets.capture.youtube_fields import VIDEO_ID
 from vidrank_assets.errors import InvalidInput
-from vidrank_assets.pair_tables import VIDEO_ANALYTICS
-from vidrank_assets.schema import Table, text, whole
-
-#: Rows of the owner's files that were set aside, of every file that was ever imported.
-REJECTED_ANALYTICS = Table(
-    "rejected_analytics",
-    ("file_sha256", "line"),
-    (
-        text("file", "name of the file", nullable=False),
-        text("file_sha256", "what it held", nullable=False),
-        whole("line", "where the row begins, from 1, the header included", "count", "identity", nullable=False),
-        text("video_id", "the id, as it would be stored"),
-        text("reason", "the rule the row broke, one word", nullable=False),
-        text("rule", "what must hold", nullable=False),
-        text("found", "what the row holds there"),
-        text("raw", "the whole row as JSON"),
-    ),
-)
+from vidrank_assets.pair_tables import REJECTED_ANALYTICS, VIDEO_ANALYTICS
 
 _RULES = {
     "unreadable_row": "a quote that is opened must be closed, and a row must have as many fields as the header",
@@ -59,7 +42,7 @@ _SOFT_HYPHEN = "\u00ad"
 
 
 class Analytics(NamedTuple):
-    """What a file says: `pair_tables.VIDEO_ANALYTICS` by video_id, `REJECTED_ANALYTICS` by line."""
+    """What a file says: `pair_tables.VIDEO_ANALYTICS` by video_id, `pair_tables.REJECTED_ANALYTICS` by line."""
 
     rows: pl.DataFrame
     rejected: pl.DataFrame

@@ -14,7 +14,7 @@ from vidrank_assets.upkeep.retention import Outcome
 BESIDE_SNAPSHOTS = ("rejected_captures", "thumbnail_scores", "thumbnails", "video_versions", "channel_snapshots")
 CAPTURED = (*BESIDE_SNAPSHOTS, SNAPSHOTS.name)
 #: The owner's own, which no Data API said: a sweep leaves it.
-OWNED = ("media_files", "video_analytics")
+OWNED = ("media_files", "video_analytics", "rejected_analytics")
 #: What is made of `horizon_targets`, horizon by horizon.
 DERIVED = ("paired_features", "training_pairs", "ranking_targets", "metadata_features", "split_manifest")
 

@@ -4,8 +4,7 @@ import pytest
 from vidrank_assets.assets.analytics import imported_analytics
 from vidrank_assets.assets.io_managers import Tables
 from vidrank_assets.assets.resources import FolderStore
-from vidrank_assets.capture.analytics import REJECTED_ANALYTICS
-from vidrank_assets.pair_tables import VIDEO_ANALYTICS
+from vidrank_assets.pair_tables import REJECTED_ANALYTICS, VIDEO_ANALYTICS
 
 A, B = "aaaaaaaaaaa", "bbbbbbbbbbb"
 STORED = "video_analytics/data.parquet"

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidrank_assets.capture.analytics import REJECTED_ANALYTICS, beside_earlier, video_analytics
+from vidrank_assets.capture.analytics import beside_earlier, video_analytics
 from vidrank_assets.errors import InvalidInput
-from vidrank_assets.pair_tables import VIDEO_ANALYTICS
+from vidrank_assets.pair_tables import REJECTED_ANALYTICS, VIDEO_ANALYTICS
 
 A, B, C = "aaaaaaaaaaa", "-bbbbbbbbbb", "c_c-c_c-c_c"
 STUDIO = "Content,Video title,Video publish time,Views,Impressions,Impressions click-through rate (%)"

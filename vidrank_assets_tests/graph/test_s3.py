@@ -21,7 +21,7 @@ from vidrank_assets_tests.graph.conftest import (
 EVERY_TABLE = {
     "snapshots", "rejected_captures", "channel_snapshots", "thumbnails", "embedding_manifest", "fused_embeddings",
     "horizon_targets", "metadata_features", "split_manifest", "paired_features", "models", "leaderboard",
-    "slice_metrics", "video_versions",
+    "slice_metrics", "video_versions", "training_pairs", "ranking_targets", "thumbnail_scores",
 }  # fmt: skip
 
 
