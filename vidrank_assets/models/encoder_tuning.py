@@ -20,6 +20,9 @@ from vidrank_assets.models.vision_model import embeddings, encoded, trained_grou
 
 SETTING = "VIDRANK_CLIP_MODEL"
 
+#: What the loss reads of videos; the rest is of pairs.
+_OF_VIDEOS = ("vectors", "ctr", "sub_scores")
+
 
 class Tuning(RankerPlan):
     """What may be set of a tuning. A batch of pairs is twice as many pictures."""
@@ -84,17 +87,13 @@ class TuningObjective(PairObjective):
         import torch
 
         device = batch.whole.device
-        known = super()._on(device)
-        videos, pairs = known["pairs"][batch.whole[batch.own]].unique(return_inverse=True)
+        known, own = super()._on(device), batch.whole[batch.own]
+        videos, pairs = known["pairs"][own].unique(return_inverse=True)
         pixels = torch.from_numpy(self.pixels.of(self.pictures[videos.cpu().numpy()])).to(device)
         image = embeddings(layers.encoder, pixels, self.pixels.processor)
         text = known["vectors"][videos][:, image.shape[1] :]
-        self._piece = {
-            "vectors": torch.cat([image, text], dim=1),
-            "pairs": pairs,
-            "ctr": known["ctr"][videos],
-            "sub_scores": known["sub_scores"][videos],
-        }
+        some = {name: each[videos if name in _OF_VIDEOS else own] for name, each in known.items()}
+        self._piece = {**some, "vectors": torch.cat([image, text], dim=1), "pairs": pairs}
         every = torch.arange(len(pairs), device=device)
         return super().losses(layers, Batch(every, slice(0, len(pairs)), batch.generator))
 

@@ -101,7 +101,7 @@ def _heads(
     videos: Pictured, vectors: Mapping[str, Vectors], tuning: Tuning, *, seed: int, workplace: Path | None
 ) -> Learned:
     """Heads alone, on vectors of train and val, with the loss of the tuning and the ranker's own training plan."""
-    shared = {name: getattr(tuning, name) for name in _LOSS}
+    shared = {name: value for name, value in tuning.model_dump().items() if name in _LOSS}
     plan = RankerPlan(**shared)
     train, val = (videos.parts[part] for part in ("train", "val"))
     objective = PairObjective(vectors["train"], train.comparisons, vectors["val"], val.comparisons, plan)
@@ -109,7 +109,7 @@ def _heads(
 
 
 #: What of a tuning decides the loss.
-_LOSS = ("margin", "label_smoothing", "mixup", "ctr_weight", "sub_score_weight")
+_LOSS = ("margin", "label_smoothing", "mixup", "distance_weight", "ctr_weight", "sub_score_weight")
 
 
 def _vectors(videos: Pictured, encoder: Layers) -> Mapping[str, Vectors]:

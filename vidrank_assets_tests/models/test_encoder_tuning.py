@@ -134,7 +134,7 @@ def test_only_the_blocks_asked_for_are_learned_each_at_its_rate(objective):
 def test_from_pixels_it_is_learned_that_the_brighter_picture_wins(objective, videos):
     tuned = objective(last_blocks=None, max_epochs=8)
     layers, curve, _ = learned(tuned, tuned.plan, seed=1, workplace=None)
-    assert {*curve[0].losses} == {"ranking", "ctr", "sub_scores"}
+    assert {"ranking", "ctr", "sub_scores"} <= {*curve[0].losses}
     test = videos.parts["test"]
     seen = test.seen_by(encoded_by(layers.encoder, videos.pixels, test.pictures))
     with torch.no_grad():
