@@ -1,6 +1,7 @@
 """The report of the pairwise ranker: whether its probabilities hold, which pairs it tells apart, what it looks at."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import dagster as dg
 import polars as pl
@@ -14,7 +15,7 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.trained_encoders import encoders_as_trained
 from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.catalog import ENCODERS
-from vidrank_assets.errors import InvalidInput
+from vidrank_assets.errors import InvalidInput, NoPairs
 from vidrank_assets.features.encoders.pictures import decoded
 from vidrank_assets.models.pairwise_ranker import PairwiseRanker
 from vidrank_assets.selection.model_snapshot import ModelSnapshot
@@ -23,7 +24,7 @@ from vidrank_assets.selection.pair_findings import dated, head_rows, seen_videos
 from vidrank_assets.selection.pair_probability import PairProbability, fitted
 from vidrank_assets.selection.pair_record import PairRecord, finite
 from vidrank_assets.selection.report.figures import charts_png
-from vidrank_assets.selection.report.pair_page import RankerFindings, pair_page
+from vidrank_assets.selection.report.pair_page import RankerFindings, pair_page, untold_page
 from vidrank_assets.settings import Settings
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import THUMBNAILS
@@ -57,40 +58,73 @@ def pair_report(
     fused_embeddings: pl.DataFrame,
     store: dg.ResourceParam[FolderStore],
 ) -> dg.MaterializeResult[PairRecord]:
-    """How sure the ranker is of pairs and whether that holds, by margin and by days apart; maps of ten pairs."""
+    """How sure the ranker is of pairs and whether that holds, by margin and by days apart; maps of ten pairs.
+
+    Where there are too few pairs to tell, the page says what is missing.
+    """
     opened = store.open()
     of_test = ranker.trial.predictions.filter(split="test").select("video_id")
     manifest = fused_embeddings.join(of_test, on="video_id", how="semi", maintain_order="left")
     targets = ranking_targets.join(of_test, on="video_id", how="semi", maintain_order="left")
     pairs = dated(ranker.trial.pair_predictions, training_pairs, "test")
-    findings = _findings(context.instance, ranker, opened, manifest=manifest, pairs=pairs, targets=targets)
+    try:
+        told = _told(
+            ranker, _findings(context.instance, ranker, opened, manifest=manifest, pairs=pairs, targets=targets)
+        )
+    except NoPairs as fault:
+        told = _untold(ranker, str(fault))
+    record = PairRecord(
+        probability=told.probability,
+        figures=told.figures,
+        config=ranker.config,
+        data=ranker.data,
+        split_manifest=ranker.split_manifest,
+        page=told.page,
+    )
+    return dg.MaterializeResult(value=record, metadata={"of_run": _run_id(ranker), **told.metadata})
+
+
+class _Told(NamedTuple):
+    """What the record holds beside what the ranker's own does, and what the event log shows."""
+
+    probability: PairProbability | None
+    figures: Mapping[str, float | None]
+    page: str
+    metadata: Mapping[str, Any]
+
+
+def _told(ranker: ModelSnapshot, findings: RankerFindings) -> _Told:
+    """Raises NoPairs: no pair of test has a winner."""
+    held, auc = findings.held(), findings.auc()
     charts = findings.charts()
-    auc, held = findings.auc(), findings.held()
     correlations = {f"correlation_{name}": value for name, value in findings.correlations().items()}
     figures = finite(
         {"pairwise_auc": auc.value, "pairwise_auc_low": auc.low, "pairwise_auc_high": auc.high}
         | held._asdict()
         | correlations
     )
-    run_id = ranker.leaderboard["run_id"][0]
     of_api = ranker.data.get("oldest_api_capture_at") is not None
     shown = {name: panels for name, panels in charts.items() if not (of_api and name in _OF_SINGLE_VIDEOS)}
-    return dg.MaterializeResult(
-        value=PairRecord(
-            probability=findings.probability,
-            figures=figures,
-            config=ranker.config,
-            data=ranker.data,
-            split_manifest=ranker.split_manifest,
-            page=pair_page(findings, charts=charts, config=ranker.config, run_id=run_id),
-        ),
+    return _Told(
+        probability=findings.probability,
+        figures=figures,
+        page=pair_page(findings, charts=charts, config=ranker.config, run_id=_run_id(ranker)),
         metadata={
-            "of_run": run_id,
             "examples": findings.examples.right.height + findings.examples.wrong.height,
             **{name: value for name, value in figures.items() if value is not None},
             **{name: picture_metadata(picture) for name, picture in charts_png(shown).items()},
         },
     )
+
+
+def _untold(ranker: ModelSnapshot, missing: str) -> _Told:
+    page = untold_page(ranker.trial, missing=missing, config=ranker.config, run_id=_run_id(ranker))
+    return _Told(probability=None, figures={}, page=page, metadata={"missing": missing})
+
+
+def _run_id(ranker: ModelSnapshot) -> str:
+    run_id: str = ranker.leaderboard["run_id"][0]
+    return run_id
 
 
 def _findings(
@@ -102,7 +136,10 @@ def _findings(
     pairs: pl.DataFrame,
     targets: pl.DataFrame,
 ) -> RankerFindings:
-    """What is told of a ranker. manifest, pairs and targets are of test."""
+    """What is told of a ranker. manifest, pairs and targets are of test.
+
+    Raises NoPairs: too few pairs of val, or of too few channels, to calibrate.
+    """
     trial, model = ranker.trial, ranker_of(ranker)
     probability = fitted(trial.pair_predictions.filter(split="val"))
     vectors = fused_vectors(store, manifest, unfused=True).modalities

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from vidrank_assets.errors import InvalidInput
+from vidrank_assets.errors import InvalidInput, NoPairs
 from vidrank_assets.selection.bootstrap import CONFIDENCE, channel_draws
 from vidrank_assets.selection.metrics import Vector
 
@@ -100,7 +100,7 @@ def fitted(pairs: pl.DataFrame, *, resamples: int = RESAMPLES, seed: int = 42) -
     A curve that may only rise finds something in noise: the low end is above ½ only where the pairs of at most that
     difference, and of at most every greater one, are together right more often than not, as far as resamples say.
 
-    Raises InvalidInput: fewer than 20 such pairs, or pairs of fewer than 5 channels.
+    Raises NoPairs: fewer than 20 such pairs, or pairs of fewer than 5 channels.
     Source: Zadrozny & Elkan 2002, Transforming classifier scores into accurate multiclass probability estimates; Oron &
     Flournoy 2017, Centered isotonic regression; Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 8.
     """
@@ -146,7 +146,7 @@ class Calibration(NamedTuple):
 def calibration(probability: PairProbability, pairs: pl.DataFrame) -> Calibration:
     """How well a probability that was fitted to val holds on other pairs, as `Trial.pair_predictions`.
 
-    Raises InvalidInput: no pair has a winner.
+    Raises NoPairs: none has a winner.
     """
     of_winner = winner_probability(probability, pairs)
     bins = reliability(of_winner)
@@ -165,11 +165,11 @@ def calibration(probability: PairProbability, pairs: pl.DataFrame) -> Calibratio
 def winner_probability(probability: PairProbability, pairs: pl.DataFrame) -> Vector:
     """What was said of the side that won, of every pair with a winner, in their order: (n_pairs_with_winner,).
 
-    Raises InvalidInput: no pair has one.
+    Raises NoPairs: none has one.
     """
     decided = pairs.filter(pl.col("target_a") != pl.col("target_b"))
     if decided.is_empty():
-        raise InvalidInput(
+        raise NoPairs(
             f"probabilities of pairs are checked on pairs with a winner; of {pairs.height} none has one. "
             "Materialize training_pairs on more captures."
         )
@@ -220,7 +220,7 @@ def _with_winner(pairs: pl.DataFrame) -> pl.DataFrame:
     )
     n_channels = rows["channel_id"].n_unique()
     if rows.height < MIN_PAIRS or n_channels < MIN_CHANNELS:
-        raise InvalidInput(
+        raise NoPairs(
             f"how often a score is right is learned from at least {MIN_PAIRS} pairs of at least {MIN_CHANNELS} "
             f"channels whose scores and targets differ; there are {rows.height} of {n_channels}. "
             "Capture more channels, for longer."

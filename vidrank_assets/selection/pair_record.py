@@ -18,12 +18,13 @@ from vidrank_assets.tables import SPLIT_MANIFEST
 class PairRecord:
     """What a ranker's report leaves behind.
 
-    figures: what is said of the ranker on test, by name; what is not finite is null. config and data: those of the
+    probability: None, and no figures, where there are too few pairs to tell. figures: what is said of the ranker on
+    test, by name; what is not finite is null. config and data: those of the
     ranker's `ModelSnapshot`, of which retention reads how old its data are. split_manifest: `tables.SPLIT_MANIFEST` of
     the videos concerned. page: the HTML about them; None after it was swept.
     """
 
-    probability: PairProbability
+    probability: PairProbability | None
     figures: Mapping[str, float | None]
     config: Mapping[str, Any]
     data: Mapping[str, Any]
@@ -32,7 +33,7 @@ class PairRecord:
 
     def save(self, folder: Path) -> None:
         """Write the record into an existing, empty folder. What is of single videos has the names of a run's folder."""
-        _write_json(folder / "pair_probability.json", self.probability.as_json())
+        _write_json(folder / "pair_probability.json", self.probability and self.probability.as_json())
         _write_json(folder / "pair_figures.json", self.figures)
         _write_json(folder / "config_used.json", self.config)
         _write_json(folder / "data_summary.json", self.data)
@@ -44,8 +45,9 @@ class PairRecord:
     def load(cls, folder: Path) -> Self:
         """The record that `save` wrote, without what was removed since."""
         swept, page = (folder / SWEPT).exists(), folder / "report.html"
+        probability = _read_json(folder / "pair_probability.json")
         return cls(
-            probability=PairProbability.of_json(_read_json(folder / "pair_probability.json")),
+            probability=probability and PairProbability.of_json(probability),
             figures=_read_json(folder / "pair_figures.json"),
             config=_read_json(folder / "config_used.json"),
             data=_read_json(folder / "data_summary.json"),
@@ -63,6 +65,5 @@ def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, allow_nan=False))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text())
-    return content
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text())

@@ -3,6 +3,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from vidrank_assets.assets.io_managers import Artifacts, Tables
@@ -131,6 +132,44 @@ def test_of_api_data_no_dot_of_a_video_is_logged_and_a_sweep_leaves_the_figures(
         found = PairRecord.load(files)
         assert not (files / "report.html").exists()
     assert found.page is None and found.figures["pairwise_auc"] == of_api["pairwise_auc"].value
+
+
+@pytest.fixture
+def latest_again(trained):
+    """Afterwards the latest ranker is the trained one."""
+    yield
+    stored = trained.store.stored_artifact(RUN)
+    record(trained.instance, "models/pairwise_ranker", CELL, sha256=stored.sha256, artifact=stored.key)
+
+
+@pytest.mark.usefixtures("latest_again")
+@pytest.mark.parametrize(
+    ("of_val", "of_test", "missing"),
+    [
+        (
+            19,
+            10,
+            "is learned from at least 20 pairs of at least 5 channels whose scores and targets differ; there are 19",
+        ),
+        (0, 0, "there are 0 of 0"),
+        (240, 0, "Probabilities of pairs are checked on pairs with a winner; of 0 none has one"),
+    ],
+)
+def test_with_too_few_pairs_the_report_says_what_is_missing(trained, tmp_path, of_val, of_test, missing):
+    all_pairs = trained.snapshot.trial.pair_predictions
+    few = pl.concat([all_pairs.filter(split="val").head(of_val), all_pairs.filter(split="test").head(of_test)])
+    snapshot = replace(trained.snapshot, trials=[replace(trained.snapshot.trial, pair_predictions=few)])
+    snapshot.save(tmp_path)
+    run_id = f"few{of_val}and{of_test}"
+    stored = trained.store.write_artifact(RUN.replace("run_id=r1", f"run_id={run_id}"), tmp_path)
+    record(trained.instance, "models/pairwise_ranker", CELL, sha256=stored.sha256, artifact=stored.key)
+    (event,) = reported(trained, **{"vidrank/backfill": run_id}).get_asset_materialization_events()
+    told = event.materialization.metadata
+    assert missing[1:] in told["missing"].value and "pairwise_auc" not in told
+    with trained.store.open_artifact(told["artifact"].value) as folder:
+        found = PairRecord.load(folder)
+    assert found.probability is None and found.figures == {}
+    assert "Too few pairs to say" in found.page and missing in found.page
 
 
 def test_other_encoders_than_those_it_learned_from_are_refused(trained):

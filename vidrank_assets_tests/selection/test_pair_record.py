@@ -26,6 +26,13 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert replace(found, split_manifest=SPLIT) == RECORD
 
 
+def test_a_record_of_too_few_pairs_has_a_page_and_no_probability(tmp_path):
+    untold = replace(RECORD, probability=None, figures={})
+    untold.save(tmp_path)
+    found = PairRecord.load(tmp_path)
+    assert (found.probability, found.figures, found.page) == (None, {}, "<p>page</p>")
+
+
 def test_after_a_sweep_the_figures_are_left_and_nothing_of_single_videos(tmp_path):
     RECORD.save(tmp_path)
     gone = [path for path in tmp_path.iterdir() if is_of_videos(path.name)]

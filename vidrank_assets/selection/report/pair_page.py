@@ -134,6 +134,21 @@ def pair_page(
     )
 
 
+def untold_page(trial: Trial, *, missing: str, config: Mapping[str, Any], run_id: str) -> str:
+    """The HTML page about a ranker of which there are too few pairs to tell anything. missing: what is not there."""
+    cell = trial.cell
+    return page(
+        "untold_page.html.j2",
+        title=f"{cell.horizon_days}d · {cell.fusion_strategy} · {trial.name} · vidrank",
+        synthetic=is_synthetic(cell.data_source),
+        cell=cell,
+        family=trial.name,
+        run_id=run_id,
+        missing=missing,
+        config=outline(config),
+    )
+
+
 def _headline(auc: Interval) -> str:
     if not isfinite(auc.low):
         return f"{share(auc.value)} of test pairs are in the right order; of one channel, that has no interval"
