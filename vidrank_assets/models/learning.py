@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,11 +47,12 @@ def learned(objective: Objective, plan: Plan, *, seed: int, workplace: Path | No
     process that `accelerate launch` or torchrun started, the processes are those, whatever the plan says; each must
     make the same call, and they must share the workplace.
 
-    workplace: a folder of one training at a time. There are checkpoints in it, written every `checkpoint_every` epochs,
-    and where SIGTERM or SIGINT asks the process to end: after the step, before the signal takes effect. The same call
-    goes on at the newest, to the same bits. A finished training returns its result at once. A checkpoint of another
-    objective, plan, seed, torch, kind of device or number of processes is set aside. `tensorboard` in it has the event
-    files. With None nothing is written and no signal is heeded.
+    workplace: a folder of one training at a time; another one waits for its end. There are checkpoints in it, written
+    every `checkpoint_every` epochs, and where SIGTERM or SIGINT asks the process to end: after the step, before the
+    signal takes effect. The same call goes on at the newest, to the same bits. A finished training returns its result
+    at once. A checkpoint of another objective, plan, seed, torch, code of the models, kind of device or number of
+    processes is set aside. `tensorboard` in it has the event files. With None nothing is written and no signal is
+    heeded.
 
     Raises InvalidInput: not even after one epoch are the loss and the score numbers, or there are more processes than
     GPUs or than examples of a batch.
@@ -75,22 +78,19 @@ def _result(objective: Objective, plan: Plan, seed: int, folder: Path | None) ->
     sharing = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), kwargs_handlers=[sharing])
     workplace = Workplace(folder, _of(objective, plan, seed, accelerator), writes=accelerator.is_main_process)
-    with accelerator.main_process_first():
-        state = workplace.newest()
-    if state and "result" in state:
-        return _told(state["result"], workplace, resumed_from=len(state["result"]["curve"]))
     n_threads = torch.get_num_threads() if objective.heavy else threads_for(objective.n_examples)
     interruption = Interruption()
-    with (
-        interruption if folder else nullcontext(),
-        reproducible(seed, n_threads=n_threads),
-        closing(workplace),
-    ):
-        training = TrainingRun(objective, plan, seed=seed, accelerator=accelerator)
-        if state:
-            training.resume(state)
-        result = training.run(workplace, interruption)
-        workplace.write({"result": result})
+    with closing(workplace):
+        with accelerator.main_process_first():
+            state = workplace.newest()
+        if state and "result" in state:
+            return _told(state["result"], workplace, resumed_from=len(state["result"]["curve"]))
+        with interruption if folder else nullcontext(), reproducible(seed, n_threads=n_threads):
+            training = TrainingRun(objective, plan, seed=seed, accelerator=accelerator)
+            if state:
+                training.resume(state)
+            result = training.run(workplace, interruption)
+            workplace.write({"result": result})
     return _told(result, workplace, resumed_from=state["number"] if state else 0)
 
 
@@ -103,9 +103,19 @@ def _of(objective: Objective, plan: Plan, seed: int, accelerator: Any) -> dict[s
         "plan": plan.model_dump_json(exclude={"checkpoint_every", "processes"}),
         "seed": seed,
         "torch": str(torch.__version__),
+        "code": _code(),
         "device": accelerator.device.type,
         "processes": accelerator.num_processes,
     }
+
+
+@cache
+def _code() -> str:
+    """Digest of the code of the models: other layers or another loss go on to other bits, or not at all."""
+    digest = sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    return digest.hexdigest()
 
 
 def _told(result: Mapping[str, Any], workplace: Workplace, *, resumed_from: int) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """The folder that a training keeps its checkpoints and event files in, so that it can be resumed and watched."""
 
+import fcntl
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from vidrank_assets.models.checkpoints import Checkpoints, State
 from vidrank_assets.models.objective import Epoch
+
+#: Locked by the process that writes; the system lets go of it when that process ends, however it does.
+_TURN = "turn"
 
 
 class Workplace:
@@ -17,6 +21,7 @@ class Workplace:
         self._folder, self._writes = folder, writes
         self._checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", of)
         self._events: Any = None
+        self._turn: IO[bytes] | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -29,7 +34,14 @@ class Workplace:
         return {} if self._checkpoints is None else self._checkpoints.facts
 
     def newest(self) -> State | None:
-        """The newest checkpoint of this training, if there is one."""
+        """The newest checkpoint of this training, if there is one.
+
+        The process that writes waits until no other one writes here, and keeps the folder until `close`.
+        """
+        if self._writes and self._folder is not None and self._turn is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._turn = (self._folder / _TURN).open("wb")
+            fcntl.flock(self._turn, fcntl.LOCK_EX)
         return None if self._checkpoints is None else self._checkpoints.newest()
 
     def write(self, state: State) -> None:
@@ -64,6 +76,8 @@ class Workplace:
         self._events.flush()
 
     def close(self) -> None:
-        """End the event files."""
+        """End the event files, and let others write here."""
         if self._events is not None:
             self._events.close()
+        if self._turn is not None:
+            self._turn.close()

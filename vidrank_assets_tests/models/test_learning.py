@@ -11,6 +11,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from vidrank_assets.models import learning
 from vidrank_assets.models.learning import Plan, learned
 from vidrank_assets_tests.models.toy_objective import Toy
 
@@ -67,7 +68,7 @@ def test_checkpoints_and_event_files_change_nothing(tmp_path, uninterrupted):
     found = fitted(tmp_path)
     assert_same(uninterrupted, found)
     assert found.facts == uninterrupted.facts
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoints", "tensorboard"}
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoints", "tensorboard", "turn"}
 
 
 def test_a_finished_training_returns_its_result_at_once(tmp_path, uninterrupted):
@@ -149,6 +150,13 @@ def test_one_of_another_torch_is_not_either(tmp_path, monkeypatch, asked):
         patched.setattr(torch, "__version__", "2.12.0")
         fitted(tmp_path, Ending(dropout=0.2, signals={20: signal.SIGTERM}))
     assert fitted(tmp_path).facts["checkpoint_set_aside"] == "another torch"
+
+
+def test_one_of_other_code_is_not_either(tmp_path, monkeypatch, asked):
+    with monkeypatch.context() as patched, pytest.raises(Asked):
+        patched.setattr(learning, "_code", lambda: "of last week")
+        fitted(tmp_path, Ending(dropout=0.2, signals={20: signal.SIGTERM}))
+    assert fitted(tmp_path).facts["checkpoint_set_aside"] == "another code"
 
 
 def test_how_often_checkpoints_are_written_may_change_on_the_way(tmp_path, uninterrupted, asked):

@@ -1,3 +1,6 @@
+import fcntl
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -67,3 +70,18 @@ def test_what_one_writes_another_reads(tmp_path):
     assert Workplace(tmp_path, OF, writes=False).newest()["number"] == 3
     other = Workplace(tmp_path, {"identity": "b"}, writes=True)
     assert other.newest() is None and other.facts == {"checkpoint_set_aside": "another identity"}
+    other.close()
+
+
+def test_of_two_that_write_the_second_waits_and_finds_what_the_first_wrote(tmp_path):
+    first, second = (Workplace(tmp_path, OF, writes=True) for _ in range(2))
+    assert first.newest() is None
+    with (tmp_path / "turn").open() as turn, pytest.raises(BlockingIOError):
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with ThreadPoolExecutor(1) as beside:
+        found = beside.submit(second.newest)
+        first.write({"number": 1})
+        first.write({"number": 2})
+        first.close()
+        assert found.result(timeout=60)["number"] == 2
+    second.close()
