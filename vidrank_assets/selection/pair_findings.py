@@ -18,8 +18,8 @@ from vidrank_assets.selection.variant_vectors import variant_vectors
 
 
 def dated(pairs: pl.DataFrame, training_pairs: pl.DataFrame, part: str) -> pl.DataFrame:
-    """The pairs of a part, as `Trial.pair_predictions`, with `days_apart` of `pair_tables.TRAINING_PAIRS`."""
-    of_pairs = training_pairs.select("video_id_a", "video_id_b", "days_apart")
+    """The pairs of a part, as `Trial.pair_predictions`, with `days_apart` and `judged_by` of `TRAINING_PAIRS`."""
+    of_pairs = training_pairs.select("video_id_a", "video_id_b", "days_apart", "judged_by")
     return pairs.filter(split=part).join(of_pairs, on=["video_id_a", "video_id_b"], how="left", maintain_order="left")
 
 

@@ -25,9 +25,10 @@ class Brightness:
         return Heads(score, np.full(n, 0.5), np.full((n, 6), 0.5))
 
 
-def test_pairs_of_a_part_know_how_many_days_lay_between():
-    known = PAIRS.with_columns(days_apart=pl.Series([1.0, 2.0, 3.0])).reverse()
-    assert dated(PAIRS, known, "test")["days_apart"].to_list() == [2.0, 3.0]
+def test_pairs_of_a_part_know_how_many_days_lay_between_and_what_judged_them():
+    known = PAIRS.with_columns(days_apart=pl.Series([1.0, 2.0, 3.0]), judged_by=pl.Series(["views", "ctr", "views"]))
+    found = dated(PAIRS, known.reverse(), "test")
+    assert found["days_apart"].to_list() == [2.0, 3.0] and found["judged_by"].to_list() == ["ctr", "views"]
 
 
 def test_heads_are_set_beside_what_was_measured_and_left_out_where_nothing_was():

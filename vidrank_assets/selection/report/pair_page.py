@@ -47,7 +47,8 @@ class SeenVideo:
 class RankerFindings:
     """What is told of a ranker.
 
-    trial: its own. probability: fitted to the pairs of val. pairs: its `pair_predictions` of test with `days_apart`.
+    trial: its own. probability: fitted to the pairs of val. pairs: its `pair_predictions` of test, `days_apart`
+    and `judged_by`.
     heads: what its heads say of test videos: `head`, `video_id`, `y_true` (measured), `y_pred`, no nulls.
     ctr_sources: how many test videos have a measured CTR, and how many a proxy, by `ctr_source`.
     examples: the pairs that are shown. seen: their videos, by id.
@@ -121,6 +122,7 @@ def pair_page(
         n_pairs=grouped(decided.height),
         n_channels=grouped(decided["channel_id"].n_unique()),
         n_tied=grouped(findings.pairs.height - decided.height),
+        n_by_ctr=grouped(decided.filter(judged_by="ctr").height) if "ctr" in decided["judged_by"] else None,
         n_val_pairs=grouped(findings.probability.n_pairs),
         held=held,
         brier=decimals(held.brier),

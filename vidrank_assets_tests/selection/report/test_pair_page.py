@@ -43,6 +43,7 @@ def planted(*, seed, slope=1.5, n=N):
             "score_a": score,
             "score_b": np.zeros(n),
             "days_apart": rng.uniform(0, 30, n),
+            "judged_by": ["views"] * n,
         }
     )
 
@@ -80,7 +81,7 @@ def findings(*, slope=1.5, data_source="sample"):
         cell=Cell("concat", 7, data_source=data_source),
         model=Ranker(),
         predictions=pl.DataFrame(),
-        pair_predictions=pairs.drop("days_apart"),
+        pair_predictions=pairs.drop("days_apart", "judged_by"),
         modality_weights=pl.DataFrame(),
         findings=Findings(),
         n_train=100,
@@ -144,6 +145,13 @@ def test_the_figures_are_those_of_the_test_pairs(found, page):
     assert f"{held.brier:.3f}" in page and held.brier < held.coin_brier
     assert f"by {100 * held.coin_calibration_error:.1f} points" in page
     assert "Gap filter: none" in page and "equal scores count half" in page
+
+
+def test_who_won_is_said_to_be_by_views_where_training_went_by_clicks(found, page):
+    clicked = pl.when(pl.int_range(pl.len()) < 12).then(pl.lit("ctr")).otherwise("judged_by")
+    assert "click-through rates" not in page
+    page = page_of(replace(found, pairs=found.pairs.with_columns(judged_by=clicked)))
+    assert "Of 12 of them measured click-through rates are known" in page and "Here views do" in page
 
 
 def test_a_ranker_of_chance_and_one_that_is_wrong_are_called_so():
