@@ -15,16 +15,20 @@ Layers = Any
 #: Width of what the heads share.
 D_BODY = 512
 
-#: The root of the total variance of each block that is read. At 1 the little of a vector that tells videos apart moves
-#: the body too slowly beside its random weights.
-INPUT_DEVIATION = 10.0
+#: Share of what the heads share that is left out in training: scores then lean on no single number of it. Without it
+#: a few thousand videos are learned by heart in an epoch or two.
+BODY_DROPOUT = 0.5
+
+#: The root of the total variance of each block that is read. Less moves the body too slowly beside its random weights,
+#: more lets it learn single videos by heart.
+INPUT_DEVIATION = 3.0
 
 
 class Outputs(NamedTuple):
     """What the heads say of videos.
 
-    score: (n_videos,), any number, higher is better; only differences mean something. ctr: (n_videos,), 0 to 1.
-    sub_scores: (n_videos, 6), 0 to 1, in the order of `pair_tables.SUB_SCORES`.
+    score: (n_videos,), higher is better; its differences are about log views, and nothing else of it means something.
+    ctr: (n_videos,), 0 to 1. sub_scores: (n_videos, 6), 0 to 1, in the order of `pair_tables.SUB_SCORES`.
     """
 
     score: Tensor
@@ -63,7 +67,7 @@ def _ranker_type() -> Any:
     class Ranker(nn.Module):
         def __init__(self, d_image: int, d_text: int) -> None:
             super().__init__()
-            self.body = nn.Sequential(nn.Linear(d_image + d_text, D_BODY), nn.ReLU())
+            self.body = nn.Sequential(nn.Linear(d_image + d_text, D_BODY), nn.ReLU(), nn.Dropout(BODY_DROPOUT))
             self.ranking = _ranking_head()
             self.ctr = _ctr_head()
             self.sub_scores = nn.ModuleList(_sub_score_head() for _ in SUB_SCORES)

@@ -6,6 +6,10 @@ Every term is one number an example, so that a batch may be shared by processes 
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+
+#: The log of how many times as much the winner of a pair reached, at most: a hundred times.
+MOST_APART = float(np.log(100))
 
 #: torch's own types; torch is imported only where it runs.
 Tensor = Any
@@ -53,6 +57,25 @@ def ranking_loss(winner: Tensor, loser: Tensor, *, margin: float, smoothing: flo
     """
     right, wrong = (margin - (winner - loser)).relu(), (margin + (winner - loser)).relu()
     return (1 - smoothing / 2) * right + smoothing / 2 * wrong
+
+
+def distance(margin: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far apart the two of a pair ended: the log of how many times as much the winner reached, (n_pairs,).
+
+    margin: |a - b| / max(a, b), (n_pairs,). A pair of which one reached next to nothing is `MOST_APART`.
+    """
+    apart: NDArray[np.float64] = -np.log1p(-np.minimum(margin, -np.expm1(-MOST_APART)))
+    return apart
+
+
+def distance_loss(winner: Tensor, loser: Tensor, apart: Tensor) -> Tensor:
+    """The squared error of the difference of two scores as a guess of `distance`, (n_pairs,).
+
+    Who won says little where two videos ended nearly equal, and no more where one reached ten times the other: this
+    says how much. It also brings scores to the unit of log views, in which the margin of the ranking loss is.
+    """
+    error: Tensor = (winner - loser - apart).square()
+    return error
 
 
 def squared_error(predicted: Tensor, target: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.comparisons import Comparisons
 from vidrank_assets.models.objective import Batch, Layers, Objective, Plan, Tensor
 from vidrank_assets.models.ranker_layers import vector_ranker
-from vidrank_assets.models.ranker_loss import mixup, ranking_loss, squared_error
+from vidrank_assets.models.ranker_loss import distance, distance_loss, mixup, ranking_loss, squared_error
 from vidrank_assets.models.ranking_inputs import RankingInputs
 from vidrank_assets.models.ranking_regressor import share_in_order, winners_and_losers
 
@@ -26,12 +26,13 @@ class RankerPlan(Plan):
     """What may be set of a ranker's training."""
 
     patience: int = Field(6, ge=1, description="epochs without a better pairwise AUC on val after which training stops")
-    learning_rate: float = Field(3e-4, gt=0, description="step size of AdamW for body and heads")
-    margin: float = Field(0.1, ge=0, description="by how much the winner's score should be the higher one")
+    learning_rate: float = Field(5e-4, gt=0, description="step size of AdamW for body and heads")
+    margin: float = Field(0.1, ge=0, description="by how many log views the winner's score should be the higher one")
     label_smoothing: float = Field(0.15, ge=0, lt=1, description="who won is learned as 1 less half of this")
     mixup: float = Field(0.3, ge=0, description="alpha of the Beta distribution of mixing shares; 0 mixes nothing")
-    ctr_weight: float = Field(1.0, ge=0, description="weight of the CTR head's squared error; the ranking loss has 1")
-    sub_score_weight: float = Field(0.1, ge=0, description="weight of the six auxiliary heads' mean squared error")
+    distance_weight: float = Field(1.0, ge=0, description="weight of how far apart a pair ended; who won has 1")
+    ctr_weight: float = Field(1.0, ge=0, description="weight of the CTR head's squared error")
+    sub_score_weight: float = Field(1.0, ge=0, description="weight of the six auxiliary heads' mean squared error")
 
 
 @dataclass
@@ -62,11 +63,14 @@ class PairObjective(Objective):
         return [{"params": list(layers.ranker.parameters()), "lr": self.plan.learning_rate, "name": "ranker"}]
 
     def losses(self, layers: Layers, batch: Batch) -> Mapping[str, Tensor]:
-        """`ranking` of the pair, `ctr` and `sub_scores` as the means of its two videos."""
+        """`ranking` and `distance` of the pair, `ctr` and `sub_scores` as the means of its two videos.
+
+        Where `_on` tells no distances nothing is learned of them.
+        """
         known = self._on(batch.whole.device)
-        pairs = known["pairs"][batch.whole]
-        mixing = mixup(len(pairs), batch.own, batch.generator, alpha=self.plan.mixup)
-        own, partners = pairs[batch.own], pairs[mixing.partner.to(pairs.device)]
+        mixing = mixup(len(batch.whole), batch.own, batch.generator, alpha=self.plan.mixup)
+        examples = batch.whole[batch.own], batch.whole[mixing.partner.to(batch.whole.device)]
+        own, partners = (known["pairs"][some] for some in examples)
         # (n_own, 2, …): the video that won, then the other; a winner is mixed with a winner.
         sides = (layers.read(known["vectors"][rows]) for rows in (own, partners))
         outputs = layers.ranker(*(mixing.of(mine, theirs).flatten(0, 1) for mine, theirs in zip(*sides, strict=True)))
@@ -76,9 +80,12 @@ class PairObjective(Objective):
             return mixing.of(squared_error(by_pair, target[own]), squared_error(by_pair, target[partners]))
 
         winner, loser = outputs.score.unflatten(0, (-1, 2)).unbind(dim=1)
-        ranking = ranking_loss(winner, loser, margin=self.plan.margin, smoothing=self.plan.label_smoothing)
+        apart = winner * 0
+        if "distances" in known:
+            apart = mixing.of(*(distance_loss(winner, loser, known["distances"][some]) for some in examples))
         return {
-            "ranking": ranking,
+            "ranking": ranking_loss(winner, loser, margin=self.plan.margin, smoothing=self.plan.label_smoothing),
+            "distance": self.plan.distance_weight * apart,
             "ctr": self.plan.ctr_weight * error(outputs.ctr, known["ctr"]),
             "sub_scores": self.plan.sub_score_weight * error(outputs.sub_scores, known["sub_scores"]),
         }
@@ -104,6 +111,7 @@ class PairObjective(Objective):
         return {
             "vectors": np.ascontiguousarray(self.vectors.matrix),
             "pairs": winners_and_losers(self.comparisons),
+            "distances": distance(self.comparisons.margin).astype(np.float32),
             "ctr": self.comparisons.ctr.astype(np.float32),
             "sub_scores": self.comparisons.sub_scores.astype(np.float32),
         }

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidrank_assets.models.ranker_loss import mixup, ranking_loss, squared_error
+from vidrank_assets.models.ranker_loss import distance, distance_loss, mixup, ranking_loss, squared_error
 from vidrank_assets.models.reproducible import generator
 
 scores = st.floats(-2, 2).map(lambda value: torch.tensor([value], dtype=torch.float64))
@@ -34,6 +34,19 @@ def test_smoothed_labels_draw_together_what_is_further_apart_than_the_margin():
     apart = torch.linspace(-1, 1, 201, dtype=torch.float64)
     losses = ranking_loss(apart, torch.zeros(201), margin=0.1, smoothing=0.15)
     assert float(apart[losses.argmin()]) == pytest.approx(0.1)
+
+
+def test_how_far_apart_a_pair_ended_is_the_log_of_how_many_times_as_much():
+    margins = 1 - 1 / np.array([1, 2, 10, 100, 1e6])
+    assert distance(margins).tolist() == pytest.approx(np.log([1, 2, 10, 100, 100]).tolist())
+    assert np.isfinite(distance(np.array([1.0]))).all()
+
+
+def test_the_distance_that_costs_nothing_is_the_one_at_which_the_pair_ended():
+    assert distance_loss(torch.tensor([2.0, 0.0]), torch.tensor([1.5, 0.5]), torch.tensor([0.5, 0.5])).tolist() == [
+        0,
+        1,
+    ]
 
 
 def test_an_error_is_the_mean_over_what_there_is_of_an_example():
