@@ -117,6 +117,7 @@ class Lambdarank(RankingRegressor):
                 "device": settings["device_type"],
                 "best_round": grown.best_iteration,
                 "val_pairwise_auc": auc[grown.best_iteration - 1],
+                "n_val_pairs": len(compared(val).pairs),
             },
             [Step(number, None, error) for number, error in enumerate(errors, start=1)],
         )
@@ -137,7 +138,7 @@ class Lambdarank(RankingRegressor):
 
     @property
     def findings(self) -> Findings:
-        """Device, rounds, and how far the odds of val's pairs were from who won; and the gain by column."""
+        """Device, rounds, val's pairs and how far their odds were from who won; and the gain by column."""
         return Findings(self._fitted.facts, self._fitted.curve, self._trees.importances)
 
     def _save_ranks(self, folder: Path) -> None:

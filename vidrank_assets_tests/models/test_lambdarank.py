@@ -64,7 +64,8 @@ def test_the_error_of_the_odds_begins_at_a_half_and_the_rounds_that_help_are_kep
 
 
 def test_without_a_pair_to_stop_by_one_tree_is_grown(train, val):
-    assert fit(train, val.rows([0])).findings.facts["best_round"] == 1
+    facts = fit(train, val.rows([0])).findings.facts
+    assert (facts["best_round"], facts["n_val_pairs"]) == (1, 0)
 
 
 def test_gain_says_which_numbers_matter(fitted):
