@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import polars as pl
@@ -47,6 +48,11 @@ def _task(store: Storage, config: Mapping[str, Any]) -> Task:
     cell = Cell(**config["cell"])
     tables = _tables(store, config, strategy=cell.fusion_strategy, horizon=f"{cell.horizon_days}d")
     fused = fused_vectors(store, tables.pop("fused_embeddings"), unfused=True)
+    if unread := sorted({each.name for each in fields(OfHorizon)} - tables.keys()):
+        raise InvalidInput(
+            f"a run is made again by the version that made it, or one that reads the same tables; this one also reads "
+            f"{', '.join(unread)}. Check out the commit that the run recorded, or train a new run."
+        )
     return task(cell, OfHorizon(**tables), fused)
 
 

@@ -97,7 +97,8 @@ class Runner:
         told = latest_metadata(self.instance, dg.AssetKey("video_analytics"), [""])[""]
         return (
             f"{told['videos_imported']} videos imported, {told['videos_new']} of them new, of "
-            f"{told['dagster/row_count']} in all; {told['rows_set_aside']} rows set aside: {told['set_aside_for']}"
+            f"{told['dagster/row_count']} in all; {told['rows_set_aside']} rows set aside: {told['set_aside_for']}. "
+            "Pairs are judged by them from the next vidrank backfill on."
         )
 
     def tune_encoder(self, horizon: str, config: Mapping[str, Any]) -> Sequence[str]:

@@ -4,6 +4,7 @@ The baselines are cheap, and so are the peers of the ranker: one step joins the 
 family is a step of its own, which is retried, configured and materialized by itself.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -103,6 +104,7 @@ def _recorded(
             made_at=datetime.now(UTC),
         )
         yield dg.MaterializeResult(asset_key=["models", name], value=snapshot, metadata=_figures(made, work))
+        shutil.rmtree(of_cell / name, ignore_errors=True)  # it is stored: the next run trains anew
 
 
 def _out(family: str) -> dg.AssetOut:

@@ -175,8 +175,6 @@ class Regressor(ABC):
     learns: ClassVar[str] = "target_log"
     #: Whether it reads the vectors of each modality, which others may be spared.
     reads_modalities: ClassVar[bool] = False
-    #: Whether it learns which of two videos did better, and so needs comparisons.
-    learns_from_pairs: ClassVar[bool] = False
     #: What may be set.
     takes: ClassVar[type[Parameters]] = Parameters
 
@@ -209,18 +207,13 @@ class Regressor(ABC):
         """Learn from `train`; `val` is for early stopping and for nothing else.
 
         workplace: a folder on this machine where a long training keeps what it needs to go on after it was killed.
-        Raises InvalidInput: a part has no rows, no targets or not the pairs it needs, or other columns than the other.
+        Raises InvalidInput: a part has no rows, no targets or no comparisons that it needs, or other columns.
         """
         for part, rows in (("train", train), ("val", val)):
             if rows.target_log is None or not len(rows):
                 raise InvalidInput(
                     f"{part} must have rows with targets; {self.name} got {len(rows)} rows. "
                     "Check the split and the label coverage of the horizon."
-                )
-            if self.learns_from_pairs and rows.comparisons is None:
-                raise InvalidInput(
-                    f"{part} must come with the pairs of its videos, which {self.name} learns from; it has none. "
-                    "Make them with Comparisons.of, from training_pairs and ranking_targets."
                 )
         self._workplace = workplace
         self._inputs = None  # a fit that fails half-way leaves an unfitted family
@@ -236,6 +229,14 @@ class Regressor(ABC):
         """
         videos = self._fitted_inputs("predicts").arranged(videos, self.name)
         return self._one_each(videos, self._predict) if len(videos) else np.empty(0)
+
+    def held_out(self, val: Dataset) -> Vector:
+        """What val is judged by, (n_videos,): `predict`, without what the last `fit` learned of a video's own target.
+
+        val: as `fit` was given it. Another number than `predict` gives where a family is calibrated on val: it would
+        seem better there than it is, and than families that are not.
+        """
+        return self.predict(val)
 
     def scores(self, videos: Dataset) -> Vector:
         """What two videos of one channel are compared by, (n_videos,), finite, higher is better, in log views.

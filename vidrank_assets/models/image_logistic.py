@@ -45,7 +45,6 @@ class ImageLogistic(RankingRegressor):
 
     name = "image_logistic"
     learns = "winner of a pair"
-    learns_from_pairs = True
     takes = ImageLogisticParameters
     parameters: ImageLogisticParameters
     _findings = Findings()

@@ -77,7 +77,6 @@ class Lambdarank(RankingRegressor):
 
     name = "lambdarank"
     learns = "rank of the target within the channel"
-    learns_from_pairs = True
     takes = LambdarankParameters
     parameters: LambdarankParameters
     _fitted = Findings()

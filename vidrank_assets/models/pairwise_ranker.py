@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Findings, Step, Vector
-from vidrank_assets.models.learning import learned
+from vidrank_assets.models.learning import Learned, learned
 from vidrank_assets.models.objective import Epoch, Layers, Tensor
 from vidrank_assets.models.ranker_layers import vector_ranker
 from vidrank_assets.models.ranker_objective import ROWS_AT_ONCE, PairObjective, RankerPlan
@@ -46,7 +46,6 @@ class PairwiseRanker(RankingRegressor):
 
     name = "pairwise_ranker"
     learns = "which video of a channel's pair won; calibrated to target_log over channel_mean"
-    learns_from_pairs = True
     takes = RankerPlan
     parameters: RankerPlan
     _found = Findings()
@@ -78,10 +77,17 @@ class PairwiseRanker(RankingRegressor):
         self._found, known = Findings(), (compared(train), compared(val))
         vectors = shown(train.modalities)
         objective = PairObjective(vectors, known[0], shown(val.modalities), known[1], self.parameters)
-        layers, curve, facts = learned(objective, self.parameters, seed=self.seed, workplace=self._workplace)
+        if objective.n_examples:
+            layers, curve, facts = learned(objective, self.parameters, seed=self.seed, workplace=self._workplace)
+        else:
+            layers, curve, facts = _knowing_nothing(objective)
         self._blocks, self._layers = dict(vectors.blocks), layers.double()
         told = {name: fact for name, fact in facts.items() if name != "score"}
-        pairs = {"n_pairs": objective.n_examples, "n_pairs_by_ctr": int(known[0].judged_by_ctr.sum())}
+        pairs = {
+            "n_pairs": objective.n_examples,
+            "n_val_pairs": len(known[1].pairs),
+            "n_pairs_by_ctr": int(known[0].judged_by_ctr.sum()),
+        }
         self._found = Findings({**told, "val_pairwise_auc": facts["score"], **pairs}, [_step(each) for each in curve])
         return Unseen(val, self._ranks(val))
 
@@ -117,6 +123,17 @@ class PairwiseRanker(RankingRegressor):
             layers = vector_ranker(self._blocks)
         layers.load_state_dict(load_file(folder / "ranker.safetensors"), assign=True)
         self._layers = layers.double().eval()
+
+
+def _knowing_nothing(objective: PairObjective) -> Learned:
+    """What is learned of no pairs: all videos rank alike, so that each is predicted by its channel's mean."""
+    import torch
+
+    layers = objective.layers()
+    with torch.no_grad():
+        for weight in layers.parameters():
+            weight.zero_()
+    return Learned(layers.eval(), [], {"score": 0.5})
 
 
 def _step(epoch: Epoch) -> Step:

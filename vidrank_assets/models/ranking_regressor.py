@@ -14,6 +14,9 @@ from vidrank_assets.models.comparisons import Comparisons
 from vidrank_assets.models.gram import Folds, shuffled_folds
 from vidrank_assets.models.pair_calibration import PairCalibration
 
+#: Folds of channels by which val is judged where the calibration was learned of it.
+_FOLDS_OF_VAL = 5
+
 
 class Unseen(NamedTuple):
     """Videos with targets, and what a ranker that has not learned from these targets gives them, (n_videos,)."""
@@ -27,16 +30,26 @@ class RankingRegressor(Regressor):
 
     Its score is the channel's mean plus that number, in log views: times the slope that fits how far apart two videos
     of one channel ended. Its prediction is the channel's mean plus an isotonic function of the number. Both are learned
-    from videos whose targets the ranker has not learned from.
+    from videos whose targets the ranker has not learned from. Where those are val, val is judged by calibrations that
+    its video's channel had no part in.
     """
 
     reads_modalities = True
+    _held_out: Vector | None = None
 
     def _fit(self, train: Dataset, val: Dataset) -> None:
         self._channel_mean = ChannelMean(seed=self.seed).fit(train, val)
         unseen = self._fit_ranks(train, val)
         over = unseen.videos.targets - self._channel_mean.predict(unseen.videos)
-        self._calibration = PairCalibration.fitted(unseen.ranks, over, compared(unseen.videos).channel)
+        channel = compared(unseen.videos).channel
+        self._calibration = PairCalibration.fitted(unseen.ranks, over, channel)
+        self._held_out = crossed(unseen.ranks, over, channel, seed=self.seed) if unseen.videos is val else None
+
+    def held_out(self, val: Dataset) -> Vector:
+        """See `Regressor.held_out`."""
+        if self._held_out is None:
+            return self.predict(val)
+        return self._channel_mean.predict(val) + self._held_out
 
     def _predict(self, videos: Dataset) -> Vector:
         return self._channel_mean.predict(videos) + self._calibration.expected(self._ranks(videos))
@@ -79,6 +92,21 @@ def compared(videos: Dataset) -> Comparisons:
             "Make them with Comparisons.of, from training_pairs and ranking_targets."
         )
     return videos.comparisons
+
+
+def crossed(ranks: Vector, over: Vector, channel: NDArray[np.int64], *, seed: int) -> Vector | None:
+    """What is expected over the channel's mean, (n_videos,), each by a calibration that other channels were fitted to.
+
+    ranks, over, channel: as `PairCalibration.fitted` takes them. None of fewer than two videos: there are no others.
+    """
+    if len(ranks) < 2:  # noqa: PLR2004
+        return None
+    folds, expected = channel_folds(channel, _FOLDS_OF_VAL, seed), np.empty(len(ranks))
+    for fold in np.unique(folds):
+        held = folds == fold
+        others = PairCalibration.fitted(ranks[~held], over[~held], channel[~held])
+        expected[held] = others.expected(ranks[held])
+    return expected
 
 
 def channel_folds(channel: NDArray[np.int64], n_folds: int, seed: int) -> Folds:

@@ -62,7 +62,7 @@ class Model(Protocol):
 class Trial:
     """One family on one cell: the fitted model, what it predicted, and what it cost.
 
-    predictions: the videos of val and test, as `Task.videos`, and y_pred.
+    predictions: the videos of val and test, as `Task.videos`, and y_pred; of val by `Regressor.held_out`.
     pair_predictions: their pairs: video_id_a, video_id_b, channel_id, split, target_a, target_b, and as score_a the
     score of a, as score_b that of b with its channel dated at a's publication.
     modality_weights: for a family with gates, the videos of val and test: video_id, split, and a column a modality.
@@ -113,7 +113,7 @@ def trial(
     train, val = task.parts["train"], task.parts["val"]
     model = load_family(family)(seed=seed, **(parameters or {})).fit(train, val, workplace=workplace)
     fitted = perf_counter()
-    y_pred = {part: model.predict(task.parts[part]) for part in SCORED}
+    y_pred = {"val": model.held_out(val), "test": model.predict(task.parts["test"])}
     predicted = perf_counter()
     predictions = task.videos.with_columns(y_pred=pl.concat([pl.Series(y_pred[part]) for part in SCORED]))
     return Trial(

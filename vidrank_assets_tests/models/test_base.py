@@ -69,6 +69,17 @@ def test_what_is_made_to_rank_puts_the_videos_of_a_channel_in_order(family, fitt
     assert np.mean((a > b) == val.comparisons.first_won) > 0.8
 
 
+@pytest.mark.parametrize("name", ["pairwise_ranker", "image_logistic", "lambdarank", "channel_residual"])
+def test_a_ranker_without_a_single_pair_has_a_prediction_for_each_video(name, train, val):
+    of_pairs = ("pairs", "first_won", "margin", "judged_by_ctr")
+    unpaired = []
+    for part in (train, val):
+        none = {each: getattr(part.comparisons, each)[:0] for each in of_pairs}
+        unpaired.append(replace(part, comparisons=replace(part.comparisons, **none)))
+    predicted = load_family(name)().fit(*unpaired).predict(val)
+    assert rmse(predicted, val) < rmse(np.full(len(val), train.targets.mean()), val)
+
+
 def test_a_video_is_predicted_the_same_alone_as_among_others(fitted, unlabelled):
     alone = [fitted.predict(unlabelled.rows([i]))[0] for i in (0, 7, 99)]
     np.testing.assert_allclose(alone, fitted.predict(unlabelled)[[0, 7, 99]], rtol=1e-12)

@@ -127,3 +127,26 @@ def test_pairs_in_order_count_one_ties_half_and_others_nothing():
     assert winners_and_losers(comparisons).tolist() == [[0, 1], [0, 2], [2, 1]]
     assert share_in_order(comparisons, np.array([5.0, 5.0, 7.0])) == pytest.approx((0.5 + 0 + 1) / 3)
     assert share_in_order(comparisons.rows([0]), np.zeros(1)) == 0.5
+
+
+class CalibratedOnVal(FirstNumber):
+    """The same, where train was needed to learn."""
+
+    def _fit_ranks(self, train, val):
+        return Unseen(val, self._ranks(val))
+
+
+def test_val_is_judged_without_what_was_learned_of_its_own_channel(videos):
+    val = ranked_videos(8, seed=1, noise=3.0)
+    higher = replace(val, target_log=val.targets + np.where(compared(val).channel == 3, 5.0, 0.0))
+    (one, other), of_channel = (
+        (CalibratedOnVal().fit(videos, each) for each in (val, higher)),
+        compared(val).channel == 3,
+    )
+    np.testing.assert_array_equal(one.held_out(val)[of_channel], other.held_out(higher)[of_channel])
+    assert (abs(one.predict(val) - other.predict(higher))[of_channel] > 0.1).all()
+    assert np.square(one.held_out(val) - val.targets).mean() > np.square(one.predict(val) - val.targets).mean()
+
+
+def test_where_val_taught_nothing_it_is_judged_by_what_is_predicted(fitted, videos):
+    np.testing.assert_array_equal(fitted.held_out(videos), fitted.predict(videos))
