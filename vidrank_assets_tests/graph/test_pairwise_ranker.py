@@ -112,7 +112,7 @@ def scored(pairs: pl.DataFrame, worth: dict[str, float]) -> pl.DataFrame:
 
 @pytest.mark.slow
 def test_with_20000_pairs_it_is_within_0_02_of_the_truth_that_its_vectors_show(judged):
-    """All of the truth orders 0.87 of the pairs, what a line told of it sees in these vectors 0.84: the rest is not there."""
+    """The truth orders 0.87 of the pairs; a line told of it sees 0.84 in these vectors: they do not say the rest."""
     assert judged.n_train_pairs >= 20_000
     assert judged.families["pairwise_ranker"].over(judged.truth_as_seen).value > -0.02
     assert judged.truth_as_seen.over(judged.truth).value < -0.02
