@@ -240,7 +240,8 @@ def speed(n_pairs: int, n_steps: int, *, large: bool, folder: Path) -> None:
 def main() -> None:
     """Read what is asked."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = arguments.add_subparsers(dest="command", required=True)
+    commands = arguments.add_subparsers(dest="command")
+    arguments.set_defaults(command="speed", pairs=32, steps=10, large=False)
     world = commands.add_parser("sample_world")
     world.add_argument("--channels", type=int, default=900)
     world.add_argument("--days", type=int, default=118)

@@ -69,6 +69,7 @@ QUICK_NETS = {
     "gbdt": {"config": {"projector_epochs": 2, "max_rounds": 30}},
     "concat_mlp": {"config": {"hidden": [32], "max_epochs": 3}},
     "gated_fusion_mlp": {"config": {"tower": 16, "max_epochs": 3, "seed": 7}},
+    "pairwise_ranker": {"config": {"max_epochs": 2}},
 }
 #: Nothing of it is the usual configuration.
 OTHERWISE = QUICK_NETS | {

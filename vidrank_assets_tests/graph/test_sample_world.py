@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from vidrank_assets import recorded
+from vidrank_assets.assets.models import SUITE
 from vidrank_assets.assets.run_id import BACKFILL
 from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.catalog import FAMILIES
@@ -76,7 +77,7 @@ def test_the_ensemble_and_every_net_have_a_row_with_all_metrics_and_the_ensemble
 def test_ridge_loses_where_it_is_fitted_without_thumbnails_and_where_without_titles(found):
     """The world's thumbnails and titles drive its views, so the interval of either loss is above zero."""
     table = MODALITY_ABLATION.checked(found.ablation)
-    assert set(table["model"]) == {"ridge", "lightgbm", *NETS}
+    assert set(table["model"]) == {*SUITE} - {*BASELINES}
     ridge = table.filter(model="ridge")
     assert ridge["without"].to_list() == ["image", "text"]
     assert ridge["test_gain_low"].min() > 0, ridge.select("without", "^test_gain.*$").rows()
