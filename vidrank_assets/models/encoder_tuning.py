@@ -16,7 +16,7 @@ from vidrank_assets.models.ranker_objective import PairObjective, RankerPlan
 from vidrank_assets.models.ranking_regressor import share_in_order
 from vidrank_assets.models.thumbnail_pixels import MEMORY_MIB, ThumbnailPixels
 from vidrank_assets.models.trained_weights import restore_weights
-from vidrank_assets.models.vision_model import embeddings, encoded, trained_groups, vision_model
+from vidrank_assets.models.vision_model import embeddings, encoded, moved, trained_groups, vision_model
 
 SETTING = "VIDRANK_CLIP_MODEL"
 
@@ -35,6 +35,7 @@ class Tuning(RankerPlan):
     patience: int = Field(4, ge=1, description="epochs without a better pairwise AUC on val after which training stops")
     batch_size: int = Field(64, ge=1, description="pairs per step of the optimiser, of all processes together")
     precision: Literal["fp32", "bf16"] = Field("bf16", description="of the layers' arithmetic on a GPU")
+    moved: int = Field(0, ge=0, description="pixels by which pictures are moved at most while they are learned from")
     gradient_checkpointing: bool = Field(False, description="compute activations twice to keep fewer of them")
     memory_mib: int = Field(MEMORY_MIB, ge=0, description="what decoded pictures may take in memory, of each process")
 
@@ -90,6 +91,8 @@ class TuningObjective(PairObjective):
         known, own = super()._on(device), batch.whole[batch.own]
         videos, pairs = known["pairs"][own].unique(return_inverse=True)
         pixels = torch.from_numpy(self.pixels.of(self.pictures[videos.cpu().numpy()])).to(device)
+        if self.plan.moved:
+            pixels = moved(pixels, self.plan.moved, batch.generator)
         image = embeddings(layers.encoder, pixels, self.pixels.processor)
         text = known["vectors"][videos][:, image.shape[1] :]
         some = {name: each[videos if name in _OF_VIDEOS else own] for name, each in known.items()}

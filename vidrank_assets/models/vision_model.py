@@ -85,6 +85,24 @@ def scaled(pixels: Tensor, processor: Any) -> Tensor:
     return rows
 
 
+def moved(pixels: Tensor, most: int, generator: Any) -> Tensor:
+    """The pictures, each moved by up to `most` pixels either way, drawn evenly; what is at an edge is repeated.
+
+    pixels: (n_pictures, 3, height, width). generator: a `torch.Generator` of the CPU.
+    Never mirrored: writing would be another sign, and who looks where is part of a thumbnail.
+    """
+    import torch
+
+    n_pictures, _, height, width = pixels.shape
+    down, across = torch.randint(-most, most + 1, (2, n_pictures, 1), generator=generator)
+    rows, columns = (
+        (torch.arange(side) + by).clamp(0, side - 1).to(pixels.device) for side, by in ((height, down), (width, across))
+    )
+    each = torch.arange(n_pictures, device=pixels.device)[:, None, None, None]
+    channels = torch.arange(3, device=pixels.device)[None, :, None, None]
+    return pixels[each, channels, rows[:, None, :, None], columns[:, None, None, :]]
+
+
 def trained_groups(model: Layers, *, last_blocks: int | None, rate: float, decay: float) -> list[dict[str, Any]]:
     """Parameter groups of AdamW for the part that is trained; all other weights are frozen.
 

@@ -9,6 +9,7 @@ from vidrank_assets.errors import EncoderUnavailable, InvalidInput
 from vidrank_assets.features.encoders.clip import Clip
 from vidrank_assets.models.vision_model import (
     embeddings,
+    moved,
     save_vision_model,
     scaled,
     trained_groups,
@@ -86,6 +87,21 @@ def test_pixels_are_scaled_as_the_processor_scales_them(folder):
     expected = processor(folder)(images=[Image.fromarray(picture)], return_tensors="pt")["pixel_values"]
     found = scaled(torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()), processor(folder))
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_moved_picture_shows_the_same_further_on_and_repeats_its_edge_in_each_direction_alike():
+    picture = torch.arange(3 * 5 * 5, dtype=torch.uint8).view(1, 3, 5, 5)
+    seen = {
+        (down, across): torch.nn.functional.pad(picture.float(), (1, 1, 1, 1), mode="replicate")[
+            :, :, 1 + down : 6 + down, 1 + across : 6 + across
+        ]
+        for down in (-1, 0, 1)
+        for across in (-1, 0, 1)
+    }
+    drawn = moved(picture.repeat(200, 1, 1, 1), 1, torch.Generator().manual_seed(0))
+    places = [[place for place, each in seen.items() if torch.equal(found[None].float(), each)] for found in drawn]
+    assert {len(each) for each in places} == {1}
+    assert {each[0] for each in places} == set(seen)
 
 
 def test_embeddings_have_unit_length(model, folder):
