@@ -44,6 +44,7 @@ def config(store):
             "split_manifest",
             {"split": part, "target_log": target, "text_present": [1] * N, "target_raw": np.expm1(target)},
         ),
+        "ranking_targets": ("horizon=7d", "ranking_targets", {"channel_id": channels}),
     }
     pairs = table("paired_features", video_id_a=IDS[80:-6], video_id_b=IDS[86:], channel_id=channels[80:-6])
     pairs = pairs.with_columns(video_id="video_id_b", split=pl.Series(part[80:-6]))
@@ -51,7 +52,9 @@ def config(store):
     for name, (partition, kind, columns) in read.items():
         made = table(kind, video_id=IDS, **columns)
         versions[name] = store.write_table(f"{name}/{partition}/data.parquet", made).sha256
-    versions["paired_features"] = store.write_table("paired_features/horizon=7d/data.parquet", pairs).sha256
+    for name in ("paired_features", "training_pairs"):
+        held = pairs.select(TABLES[name].schema.names())
+        versions[name] = store.write_table(f"{name}/horizon=7d/data.parquet", held).sha256
     families = {
         "channel_mean": {"seed": 3, "parameters": {}, "data_versions": versions},
         "ridge": {"seed": 3, "parameters": {"alphas": [2.0], "n_folds": 4}, "data_versions": versions},
@@ -73,6 +76,12 @@ def test_a_run_is_made_again_with_its_families_its_ensemble_and_its_ranking_and_
     assert set(one["rank_metric"]) == {"mae_log"} and one["val_mae_log"].is_sorted()
     assert differing_numbers(one, two).is_empty()
     assert store.keys("") == before
+
+
+def test_a_run_that_read_fewer_tables_than_are_read_now_is_refused_with_what_it_lacks(store, config):
+    del config["families"]["ridge"]["data_versions"]["ranking_targets"]
+    with pytest.raises(InvalidInput, match="this one also reads ranking_targets"):
+        retrained(store, config, run_id="r1")
 
 
 def test_other_parameters_come_out_otherwise(store, config):
