@@ -153,7 +153,8 @@ def test_analytics_are_imported_and_counted_and_a_bad_file_is_one_sentence(home,
     file.write_text("Content,Impressions,Impressions click-through rate (%)\nTotal,9,5\naaaaaaaaaaa,9,50\nx,1,1\n")
     with runs.runner(lambda _: None) as runner:
         said = runner.import_analytics(file)
-        assert said == "1 videos imported, 1 of them new, of 1 in all; 1 rows set aside: 1 invalid_video_id"
+        counted = "1 videos imported, 1 of them new, of 1 in all; 1 rows set aside: 1 invalid_video_id. "
+        assert said == counted + "Pairs are judged by them from the next vidrank backfill on."
         assert "0 of them new, of 1 in all" in runner.import_analytics(file)
         file.write_text("title,ctr\n")
         with pytest.raises(InvalidInput, match="must have one column `video_id` or `Content`"):
