@@ -1,6 +1,6 @@
 """From pixels the graph learns what drives the sample world's views, with a vision model that knew nothing before.
 
-That it then beats heads on the default vectors takes more pictures and an hour: benchmarks/encoder_tuning.py shows it.
+How it compares with the default vectors takes more pictures and an hour to tell: benchmarks/encoder_tuning.py does.
 """
 
 import json
@@ -59,10 +59,10 @@ def found(home) -> dict[str, Any]:
     return figures
 
 
-def test_tuned_from_pixels_an_encoder_ranks_better_than_as_it_was(found):
-    """The interval of the difference to heads alone on the same pictures' untuned vectors is above zero."""
-    assert found["tuned_over_untuned"]["low"] > 0
+def test_tuned_from_pixels_an_encoder_ranks_test_pairs_and_is_judged_beside_what_it_was_and_what_is_stored(found):
+    """Better than chance; 90 pairs are too few to tell it from heads alone on the untuned model's vectors."""
     assert found["tuned"]["low"] > 0.5
+    assert {"untuned", "stored", "tuned_over_untuned", "tuned_over_stored"} <= set(found)
 
 
 def test_the_tuned_encoder_embeds_as_another_revision(home, model):
