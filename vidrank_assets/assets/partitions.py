@@ -9,8 +9,8 @@ from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.settings import Settings
 
-# Backfill policies are what Dagster documents for this; that their interface may change is not news for a user.
-warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
+# These are what Dagster documents for this; that their interface may change is not news for a user.
+warnings.filterwarnings("ignore", message=".*(backfill_policy|SpecificPartitionsPartitionMapping).*", category=dg.BetaWarning)
 
 #: Several partitions of an asset are made by one run.
 ONE_RUN = dg.BackfillPolicy.single_run()
