@@ -10,7 +10,8 @@ from vidrank_assets.horizons import HORIZONS
 from vidrank_assets.settings import Settings
 
 # These are what Dagster documents for this; that their interface may change is not news for a user.
-warnings.filterwarnings("ignore", message=".*(backfill_policy|SpecificPartitionsPartitionMapping).*", category=dg.BetaWarning)
+BETA = ".*(backfill_policy|SpecificPartitionsPartitionMapping).*"
+warnings.filterwarnings("ignore", message=BETA, category=dg.BetaWarning)
 
 #: Several partitions of an asset are made by one run.
 ONE_RUN = dg.BackfillPolicy.single_run()
