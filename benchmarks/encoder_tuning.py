@@ -41,13 +41,13 @@ from vidrank_assets.features.ranking_targets import ranking_targets
 from vidrank_assets.features.sub_scores import PICTURE_SCORES, scored
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.horizons import HORIZONS
-from vidrank_assets.models.encoder_tuning import Tuning, TuningObjective
-from vidrank_assets.models.objective import Batch
-from vidrank_assets.models.pictured_videos import Pictured, pictured
-from vidrank_assets.models.ranker_objective import PairObjective
-from vidrank_assets.models.ranking_regressor import share_in_order
-from vidrank_assets.models.reproducible import generator
-from vidrank_assets.models.tuned_ranker import ENCODER, tuned_ranker
+from vidrank_assets.models.ranking.ranker_objective import PairObjective
+from vidrank_assets.models.ranking.ranking_regressor import share_in_order
+from vidrank_assets.models.training.objective import Batch
+from vidrank_assets.models.training.reproducible import generator
+from vidrank_assets.models.tuning.encoder_tuning import Tuning, TuningObjective
+from vidrank_assets.models.tuning.pictured_videos import Pictured, pictured
+from vidrank_assets.models.tuning.tuned_ranker import ENCODER, tuned_ranker
 from vidrank_assets.pair_tables import RANKING_TARGETS, THUMBNAIL_SCORES, TRAINING_PAIRS, VIDEO_ANALYTICS
 from vidrank_assets.selection.encoder_record import EncoderRecord
 

@@ -23,9 +23,9 @@ from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.errors import AlreadyStored, ArtifactMissing
 from vidrank_assets.features.encoders.transformers_model import weights
 from vidrank_assets.files import Stored
-from vidrank_assets.models.encoder_tuning import SETTING, Tuning
-from vidrank_assets.models.pictured_videos import pictured
-from vidrank_assets.models.tuned_ranker import ENCODER, tuned_ranker
+from vidrank_assets.models.tuning.encoder_tuning import SETTING, Tuning
+from vidrank_assets.models.tuning.pictured_videos import pictured
+from vidrank_assets.models.tuning.tuned_ranker import ENCODER, tuned_ranker
 from vidrank_assets.selection.encoder_record import CONFIG, EncoderRecord
 from vidrank_assets.settings import Settings
 from vidrank_assets.storage import Storage

@@ -13,8 +13,8 @@ from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.models.base import Dataset, Findings, Parameters, Vector
 from vidrank_assets.models.gram import CrossValidatedRidge, Gram, grams_by_fold
 from vidrank_assets.models.linear import ALPHAS, N_FOLDS, row_blocks
+from vidrank_assets.models.ranking.ranking_regressor import RankingRegressor, Unseen, channel_folds, compared
 from vidrank_assets.models.ranking_inputs import RankingInputs, shown
-from vidrank_assets.models.ranking_regressor import RankingRegressor, Unseen, channel_folds, compared
 from vidrank_assets.models.tabular import Matrix64
 
 

@@ -6,7 +6,7 @@ from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset
 from vidrank_assets.models.neural_columns import embedded, embeddings, scaled
 from vidrank_assets.models.neural_regressor import NeuralRegressor, Widths
-from vidrank_assets.models.torch_fit import Layers, Tensor, Tensors, Training
+from vidrank_assets.models.training.torch_fit import Layers, Tensor, Tensors, Training
 
 
 class ConcatMLPParameters(Training):

@@ -8,7 +8,7 @@ from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Vector
 from vidrank_assets.models.neural_columns import embedded, embeddings, scaled
 from vidrank_assets.models.neural_regressor import NeuralRegressor, Widths
-from vidrank_assets.models.torch_fit import Layers, Tensor, Tensors, Training
+from vidrank_assets.models.training.torch_fit import Layers, Tensor, Tensors, Training
 
 #: What the layer norms of the towers begin with: at 1 the towers drown the metadata before they have learned anything.
 FIRST_GAIN = 0.1

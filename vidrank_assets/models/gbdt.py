@@ -10,7 +10,7 @@ from vidrank_assets.models.base import Dataset, Findings, Parameters, Step, Vect
 from vidrank_assets.models.neural_projector import NeuralProjector
 from vidrank_assets.models.residual import ResidualRegressor
 from vidrank_assets.models.tabular import Matrix64, TreeColumns
-from vidrank_assets.models.torch_fit import Training
+from vidrank_assets.models.training.torch_fit import Training
 
 #: scikit-learn's trees tell 255 levels of a category apart; two codes are those of rare and of missing ones.
 MOST_LEVELS = 253

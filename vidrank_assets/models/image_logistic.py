@@ -11,14 +11,14 @@ from vidrank_assets.models.base import Dataset, Findings, Parameters, Vector
 from vidrank_assets.models.comparisons import Comparisons
 from vidrank_assets.models.gram import Folds
 from vidrank_assets.models.linear import row_blocks
-from vidrank_assets.models.ranking_inputs import RankingInputs, blocks_of
-from vidrank_assets.models.ranking_regressor import (
+from vidrank_assets.models.ranking.ranking_regressor import (
     RankingRegressor,
     Unseen,
     channel_folds,
     compared,
     winners_and_losers,
 )
+from vidrank_assets.models.ranking_inputs import RankingInputs, blocks_of
 from vidrank_assets.models.tabular import Matrix64
 
 _MOST_ITERATIONS = 1_000

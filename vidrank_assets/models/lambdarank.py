@@ -19,14 +19,14 @@ from vidrank_assets.models.boosting import (
     device_type,
 )
 from vidrank_assets.models.comparisons import Comparisons
-from vidrank_assets.models.ranking_inputs import shown
-from vidrank_assets.models.ranking_regressor import (
+from vidrank_assets.models.ranking.ranking_regressor import (
     RankingRegressor,
     Unseen,
     compared,
     share_in_order,
     winners_and_losers,
 )
+from vidrank_assets.models.ranking_inputs import shown
 
 #: Grades that a channel's videos are dealt to: as many as LightGBM tells apart unless it is told of more.
 N_GRADES = 31

@@ -10,7 +10,7 @@ import polars as pl
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models import skops_file
 from vidrank_assets.models.tabular import LevelCodes, StandardNumbers
-from vidrank_assets.models.torch_fit import Arrays, Layers, Tensor, Tensors
+from vidrank_assets.models.training.torch_fit import Arrays, Layers, Tensor, Tensors
 
 MAX_EMBEDDING_WIDTH = 16
 

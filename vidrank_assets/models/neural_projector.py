@@ -10,7 +10,7 @@ from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Findings
 from vidrank_assets.models.neural_columns import block_scale, scaled
 from vidrank_assets.models.tabular import Matrix64
-from vidrank_assets.models.torch_fit import Layers, Net, Tensor, Tensors, Training
+from vidrank_assets.models.training.torch_fit import Layers, Net, Tensor, Tensors, Training
 
 HIDDEN, WIDTH, DROPOUT = 256, 128, 0.1
 

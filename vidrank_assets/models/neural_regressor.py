@@ -10,7 +10,7 @@ from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Findings, Vector
 from vidrank_assets.models.neural_columns import NeuralColumns, block_scale, embedding_widths
 from vidrank_assets.models.residual import ResidualRegressor
-from vidrank_assets.models.torch_fit import Arrays, Layers, Net, Tensor, Tensors, Training
+from vidrank_assets.models.training.torch_fit import Arrays, Layers, Net, Tensor, Tensors, Training
 
 
 class Widths(NamedTuple):

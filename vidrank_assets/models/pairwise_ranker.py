@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Findings, Step, Vector
-from vidrank_assets.models.learning import Learned, learned
-from vidrank_assets.models.objective import Epoch, Layers, Tensor
-from vidrank_assets.models.ranker_layers import vector_ranker
-from vidrank_assets.models.ranker_objective import ROWS_AT_ONCE, PairObjective, RankerPlan
+from vidrank_assets.models.ranking.ranker_layers import vector_ranker
+from vidrank_assets.models.ranking.ranker_objective import ROWS_AT_ONCE, PairObjective, RankerPlan
+from vidrank_assets.models.ranking.ranking_regressor import RankingRegressor, Unseen, compared
 from vidrank_assets.models.ranking_inputs import shown
-from vidrank_assets.models.ranking_regressor import RankingRegressor, Unseen, compared
-from vidrank_assets.models.reproducible import threads, threads_for
+from vidrank_assets.models.training.learning import Learned, learned
+from vidrank_assets.models.training.objective import Epoch, Layers, Tensor
+from vidrank_assets.models.training.reproducible import threads, threads_for
 
 #: The folder of event files, in the workplace of a training and in a stored ranker.
 EVENTS = "tensorboard"

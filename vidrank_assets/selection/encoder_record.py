@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from vidrank_assets.models.pictured_videos import Pictured
-from vidrank_assets.models.tuned_ranker import SCORED, TunedRanker
+from vidrank_assets.models.tuning.pictured_videos import Pictured
+from vidrank_assets.models.tuning.tuned_ranker import SCORED, TunedRanker
 from vidrank_assets.selection.encoder_comparison import Figures, compared_encoders
 
 #: What decides the content of the folder.

@@ -25,11 +25,11 @@ from vidrank_assets.errors import ArtifactMissing, InvalidInput
 from vidrank_assets.features.encoders.clip import Clip
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.comparisons import Comparisons
-from vidrank_assets.models.ranker_layers import vector_ranker
-from vidrank_assets.models.ranking_regressor import share_in_order
+from vidrank_assets.models.ranking.ranker_layers import vector_ranker
+from vidrank_assets.models.ranking.ranking_regressor import share_in_order
 from vidrank_assets.storage import Storage
 from vidrank_assets.tables import FUSED_MANIFEST, THUMBNAILS
-from vidrank_assets_tests.models.bright_pictures import BrightPictures, saved_model
+from vidrank_assets_tests.models.tuning.bright_pictures import BrightPictures, saved_model
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 DAYS = ["2026-01-05", "2026-01-06"]

@@ -12,7 +12,7 @@ from vidrank_assets.catalog import FAMILIES
 from vidrank_assets.errors import InvalidInput, NotFitted
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Findings, load_family
-from vidrank_assets.models.ranking_regressor import RankingRegressor
+from vidrank_assets.models.ranking.ranking_regressor import RankingRegressor
 
 #: Families that val stops: everything else must not read its targets.
 STOPPED_BY_VAL = [name for name in FAMILIES.entries if "patience" in load_family(name).takes.model_fields]

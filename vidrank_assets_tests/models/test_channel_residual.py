@@ -10,9 +10,9 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from vidrank_assets.models import linear
 from vidrank_assets.models.channel_residual import ChannelResidual, less_channel_mean, whole_channels
 from vidrank_assets.models.linear import ALPHAS
+from vidrank_assets.models.ranking.ranking_regressor import channel_folds, compared, share_in_order
 from vidrank_assets.models.ranking_inputs import RankingInputs
-from vidrank_assets.models.ranking_regressor import channel_folds, compared, share_in_order
-from vidrank_assets_tests.models.test_ranking_regressor import raised, ranked_videos
+from vidrank_assets_tests.models.ranking.test_ranking_regressor import raised, ranked_videos
 
 
 @pytest.fixture(scope="module")

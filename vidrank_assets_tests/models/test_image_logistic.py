@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.image_logistic import ImageLogistic, bradley_terry
-from vidrank_assets.models.ranking_regressor import compared, share_in_order
-from vidrank_assets_tests.models.test_ranking_regressor import ranked_videos
+from vidrank_assets.models.ranking.ranking_regressor import compared, share_in_order
+from vidrank_assets_tests.models.ranking.test_ranking_regressor import ranked_videos
 
 
 @pytest.fixture(scope="module")

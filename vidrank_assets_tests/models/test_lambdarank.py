@@ -5,8 +5,8 @@ import pytest
 
 from vidrank_assets.models import lambdarank
 from vidrank_assets.models.lambdarank import Lambdarank, query_of
-from vidrank_assets.models.ranking_regressor import compared, share_in_order
-from vidrank_assets_tests.models.test_ranking_regressor import raised, ranked_videos
+from vidrank_assets.models.ranking.ranking_regressor import compared, share_in_order
+from vidrank_assets_tests.models.ranking.test_ranking_regressor import raised, ranked_videos
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vidrank_assets.models.neural_projector import NeuralProjector, _layers
-from vidrank_assets.models.torch_fit import Training
+from vidrank_assets.models.training.torch_fit import Training
 
 
 @pytest.fixture(scope="module")

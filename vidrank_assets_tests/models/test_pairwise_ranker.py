@@ -7,7 +7,7 @@ from vidrank_assets.errors import InvalidInput, NotFitted
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.channel_mean import ChannelMean
 from vidrank_assets.models.pairwise_ranker import EVENTS, PairwiseRanker
-from vidrank_assets.models.ranking_regressor import share_in_order
+from vidrank_assets.models.ranking.ranking_regressor import share_in_order
 
 FEW = {"max_epochs": 3}
 

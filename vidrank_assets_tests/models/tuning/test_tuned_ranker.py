@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from vidrank_assets.errors import InvalidInput
+from vidrank_assets.features.vectors import Vectors
+from vidrank_assets.models.tuning import tuned_ranker as module
+from vidrank_assets.models.tuning.encoder_tuning import Tuning
+from vidrank_assets.models.tuning.pictured_videos import pictured
+from vidrank_assets.models.tuning.tuned_ranker import tuned_ranker
+from vidrank_assets_tests.models.tuning.bright_pictures import BrightPictures, saved_model
+
+BRIGHT = BrightPictures(5)
+QUICK = Tuning(max_epochs=2, last_blocks=1, batch_size=16, encoder_rate=1e-3)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return saved_model(tmp_path_factory.mktemp("vision"))
+
+
+@pytest.fixture(scope="module")
+def videos(model):
+    stored = np.random.default_rng(0).normal(size=(len(BRIGHT.ids), 5)).astype(np.float32)
+    vectors = Vectors(tuple(BRIGHT.ids), stored, {"image": 3, "text": 2})
+    return pictured(BRIGHT.thumbnails, vectors, BRIGHT.pairs, BRIGHT.targets, model=model)
+
+
+@pytest.fixture(scope="module")
+def ranker(videos, model, tmp_path_factory):
+    return tuned_ranker(videos, model, QUICK, seed=1, workplace=tmp_path_factory.mktemp("workplace"))
+
+
+def test_tuning_begins_with_the_heads_that_were_learned_on_the_untuned_encoder(videos, model, monkeypatch):
+    seen = []
+
+    def remembered(objective, plan, **options):
+        found = learned(objective, plan.model_copy(update={"max_epochs": 1}), **options)
+        seen.append((objective, found))
+        return found
+
+    learned = module.learned
+    monkeypatch.setattr(module, "learned", remembered)
+    tuned_ranker(videos, model, QUICK, seed=1)
+    (_, begun), (tuning, _), (on_stored, _) = seen
+    layers = tuning.layers().state_dict()
+    for name, part in begun.layers.state_dict().items():
+        assert part.equal(layers[name])
+    assert dict(on_stored.vectors.blocks) == {"image": 3, "text": 2}
+
+
+def test_scores_are_of_the_videos_of_val_and_test_by_each_who_ranks_them(ranker, videos):
+    assert set(ranker.scores) == {"tuned", "untuned", "stored"}
+    for scores in ranker.scores.values():
+        shapes = {part: each.shape for part, each in scores.items()}
+        assert shapes == {part: (len(videos.parts[part].stored.video_ids),) for part in ("val", "test")}
+    assert not np.allclose(ranker.scores["tuned"]["test"], ranker.scores["untuned"]["test"])
+
+
+def test_a_saved_folder_has_the_encoder_the_heads_the_curve_and_the_event_files(ranker, tmp_path):
+    from safetensors.torch import load_file
+
+    ranker.save(tmp_path)
+    names = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    assert {f"encoder/{name}" for name in ("config.json", "model.safetensors", "preprocessor_config.json")} <= names
+    assert any(name.startswith("tensorboard/events") for name in names)
+    heads = load_file(tmp_path / "heads" / "ranker.safetensors")
+    assert heads and not any(name.startswith("encoder") for name in heads)
+    assert json.loads((tmp_path / "heads" / "vectors.json").read_text()) == {"image": 12, "text": 2}
+    assert len(json.loads((tmp_path / "curve.json").read_text())) == 2
+
+
+def test_the_same_seed_gives_the_same_encoder_to_the_bit(ranker, videos, model):
+    again = tuned_ranker(videos, model, QUICK, seed=1).layers.encoder.state_dict()
+    for name, part in ranker.layers.encoder.state_dict().items():
+        assert torch.equal(part, again[name])
+
+
+def test_blocks_that_are_not_there_are_refused_before_the_heads_are_trained(videos, model, monkeypatch):
+    monkeypatch.setattr(module, "learned", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises(InvalidInput, match="1 to the 2 blocks"):
+        tuned_ranker(videos, model, Tuning(last_blocks=3), seed=1)
