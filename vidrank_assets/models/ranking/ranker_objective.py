@@ -63,10 +63,7 @@ class PairObjective(Objective):
         return [{"params": list(layers.ranker.parameters()), "lr": self.plan.learning_rate, "name": "ranker"}]
 
     def losses(self, layers: Layers, batch: Batch) -> Mapping[str, Tensor]:
-        """`ranking` and `distance` of the pair, `ctr` and `sub_scores` as the means of its two videos.
-
-        Where `_on` tells no distances nothing is learned of them.
-        """
+        """`ranking` and `distance` of the pair, `ctr` and `sub_scores` as the means of its two videos."""
         known = self._on(batch.whole.device)
         mixing = mixup(len(batch.whole), batch.own, batch.generator, alpha=self.plan.mixup)
         examples = batch.whole[batch.own], batch.whole[mixing.partner.to(batch.whole.device)]
@@ -80,9 +77,7 @@ class PairObjective(Objective):
             return mixing.of(squared_error(by_pair, target[own]), squared_error(by_pair, target[partners]))
 
         winner, loser = outputs.score.unflatten(0, (-1, 2)).unbind(dim=1)
-        apart = winner * 0
-        if "distances" in known:
-            apart = mixing.of(*(distance_loss(winner, loser, known["distances"][some]) for some in examples))
+        apart = mixing.of(*(distance_loss(winner, loser, known["distances"][some]) for some in examples))
         return {
             "ranking": ranking_loss(winner, loser, margin=self.plan.margin, smoothing=self.plan.label_smoothing),
             "distance": self.plan.distance_weight * apart,
@@ -100,7 +95,7 @@ class PairObjective(Objective):
         return share_in_order(self.val_comparisons, ranks.double().cpu().numpy())
 
     def _on(self, device: Any) -> Mapping[str, Tensor]:
-        """What the loss reads, as tensors; on the CPU those of the vectors are the same memory."""
+        """What the loss reads, as tensors, all that `_arrays` names; on the CPU the vectors are the same memory."""
         import torch
 
         if self._tensors is None:

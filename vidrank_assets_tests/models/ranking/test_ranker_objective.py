@@ -69,6 +69,14 @@ def test_what_is_not_known_adds_nothing(train, val, layers):
     assert not found["ctr"].any() and not found["sub_scores"].any() and found["ranking"].all()
 
 
+def test_pairs_of_which_it_is_not_told_how_far_apart_they_ended_are_no_batch(train, val, layers, monkeypatch):
+    objective = of(train, val)
+    known = {name: each for name, each in objective._on(torch.device("cpu")).items() if name != "distances"}
+    monkeypatch.setattr(objective, "_on", lambda device: known)
+    with pytest.raises(KeyError, match="distances"):
+        losses(objective, layers)
+
+
 def test_weights_weigh_and_no_weight_leaves_a_term_out(train, val, layers):
     plain = losses(of(train, val), layers)
     weighed = losses(of(train, val, distance_weight=0.5, ctr_weight=3.0, sub_score_weight=0.0), layers)
