@@ -9,13 +9,14 @@ import polars as pl
 import pytest
 
 from vidrank_assets.catalog import FAMILIES
-from vidrank_assets.errors import InvalidInput, NotFitted
+from vidrank_assets.errors import InvalidInput, NoPairs, NotFitted
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.base import Dataset, Findings, load_family
 from vidrank_assets.models.ranking.ranking_regressor import RankingRegressor
 
 #: Families that val stops: everything else must not read its targets.
 STOPPED_BY_VAL = [name for name in FAMILIES.entries if "patience" in load_family(name).takes.model_fields]
+RANKERS = [name for name in FAMILIES.entries if issubclass(load_family(name), RankingRegressor)]
 
 
 @pytest.fixture(params=FAMILIES.entries, scope="module")
@@ -69,7 +70,7 @@ def test_what_is_made_to_rank_puts_the_videos_of_a_channel_in_order(family, fitt
     assert np.mean((a > b) == val.comparisons.first_won) > 0.8
 
 
-@pytest.mark.parametrize("name", ["pairwise_ranker", "image_logistic", "lambdarank", "channel_residual"])
+@pytest.mark.parametrize("name", RANKERS)
 def test_a_ranker_without_a_single_pair_has_a_prediction_for_each_video(name, train, val):
     of_pairs = ("pairs", "first_won", "margin", "judged_by_ctr")
     unpaired = []
@@ -78,6 +79,12 @@ def test_a_ranker_without_a_single_pair_has_a_prediction_for_each_video(name, tr
         unpaired.append(replace(part, comparisons=replace(part.comparisons, **none)))
     predicted = load_family(name)().fit(*unpaired).predict(val)
     assert rmse(predicted, val) < rmse(np.full(len(val), train.targets.mean()), val)
+
+
+@pytest.mark.parametrize("name", RANKERS)
+def test_a_ranker_of_a_single_video_is_refused(name, train, val):
+    with pytest.raises(NoPairs, match=f"^train must have at least 2 videos to compare; {name} got 1\\."):
+        load_family(name)().fit(train.rows([0]), val)
 
 
 def test_a_video_is_predicted_the_same_alone_as_among_others(fitted, unlabelled):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrank_assets.errors import InvalidInput
+from vidrank_assets.errors import InvalidInput, NoPairs
 from vidrank_assets.models.base import Dataset, Regressor, Vector
 from vidrank_assets.models.channel_mean import ChannelMean
 from vidrank_assets.models.comparisons import Comparisons
@@ -32,12 +32,20 @@ class RankingRegressor(Regressor):
     of one channel ended. Its prediction is the channel's mean plus an isotonic function of the number. Both are learned
     from videos whose targets the ranker has not learned from. Where those are val, val is judged by calibrations that
     its video's channel had no part in.
+
+    Where train has no pair a ranker is still fitted, and then knows little more than the channel's mean. `fit` raises
+    NoPairs where train has a single video, which nothing can be compared with.
     """
 
     reads_modalities = True
     _held_out: Vector | None = None
 
     def _fit(self, train: Dataset, val: Dataset) -> None:
+        if len(train) < 2:  # noqa: PLR2004
+            raise NoPairs(
+                f"train must have at least 2 videos to compare; {self.name} got {len(train)}. "
+                "Check the split and the label coverage of the horizon."
+            )
         self._channel_mean = ChannelMean(seed=self.seed).fit(train, val)
         unseen = self._fit_ranks(train, val)
         over = unseen.videos.targets - self._channel_mean.predict(unseen.videos)
