@@ -4,9 +4,10 @@ import fcntl
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from vidrank_assets.models.training.checkpoints import Checkpoints, State
+from vidrank_assets.models.training.event_file import EventFile
 from vidrank_assets.models.training.objective import Epoch
 
 #: Locked by the process that writes; the system lets go of it when that process ends, however it does.
@@ -20,7 +21,7 @@ class Workplace:
         """of: what the training is of. writes: whether this is the one process that writes."""
         self._folder, self._writes = folder, writes
         self._checkpoints = None if folder is None else Checkpoints(folder / "checkpoints", of)
-        self._events: Any = None
+        self._events: EventFile | None = None
         self._turn: IO[bytes] | None = None
 
     @property
@@ -50,33 +51,29 @@ class Workplace:
             self._checkpoints.write(state)
 
     def begin(self, curve: Sequence[Epoch], names: Sequence[str]) -> None:
-        """Begin the event files anew, with the epochs that there are; names: of the parameter groups.
+        """Begin the event file anew, with the epochs that there are; names: of the parameter groups.
 
         A resumed training repeats the epochs since its checkpoint. Writing all of them once is right for every
         reader, whether or not it understands purged steps.
         """
         self._names = names
         if self._writes and self._folder is not None:
-            from torch.utils.tensorboard.writer import SummaryWriter
-
             shutil.rmtree(self._folder / "tensorboard", ignore_errors=True)
-            self._events = SummaryWriter(str(self._folder / "tensorboard"))
+            self._events = EventFile(self._folder / "tensorboard")
         for epoch in curve:
             self.show(epoch)
 
     def show(self, epoch: Epoch) -> None:
-        """Write an epoch into the event files."""
+        """Write an epoch into the event file."""
         if self._events is None:
             return
         scalars = {f"loss/{term}": loss for term, loss in epoch.losses.items()}
         scalars |= {f"learning_rate/{name}": rate for name, rate in zip(self._names, epoch.rates, strict=True)}
         scalars |= {"loss/total": sum(epoch.losses.values()), "score/val": epoch.score}
-        for tag, value in scalars.items():
-            self._events.add_scalar(tag, value, epoch.number)
-        self._events.flush()
+        self._events.add(scalars, epoch.number)
 
     def close(self) -> None:
-        """End the event files, and let others write here."""
+        """End the event file, and let others write here."""
         if self._events is not None:
             self._events.close()
         if self._turn is not None:

@@ -112,10 +112,13 @@ def test_without_a_workplace_a_signal_takes_effect_at_once_and_nothing_is_writte
     assert toy.steps == 3 and list(tmp_path.iterdir()) == []
 
 
-def test_the_event_files_of_a_resumed_training_have_each_epoch_once(tmp_path, uninterrupted, asked):
+def test_the_event_file_of_a_resumed_training_has_each_epoch_once(tmp_path, uninterrupted, asked):
     with pytest.raises(Asked):
         fitted(tmp_path, Ending(dropout=0.2, signals={20: signal.SIGTERM}), checkpoint_every=2)
     fitted(tmp_path, checkpoint_every=2)
+    fitted(tmp_path / "at once")
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    assert file.read_bytes() == (tmp_path / "at once" / "tensorboard" / file.name).read_bytes()
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     found = {tag: [(each.step, each.value) for each in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
@@ -240,7 +243,7 @@ def kill_after(workplace, *, pieces, seconds, number):
 
 @pytest.mark.slow
 def test_a_training_that_is_killed_at_ten_random_moments_ends_at_the_same_bits(tmp_path):
-    CONTEXT.set_forkserver_preload([__name__, "accelerate", "torch.utils.tensorboard", "torch._dynamo"])
+    CONTEXT.set_forkserver_preload([__name__, "accelerate", "torch._dynamo"])
     chance = random.Random(5)
     for number in [signal.SIGKILL, signal.SIGTERM] * 5:
         pieces, seconds = chance.randrange(1, 70), chance.uniform(0, 0.02)

@@ -28,7 +28,7 @@ def shown(folder, begun_with, *numbers):
     workplace.close()
 
 
-def test_event_files_have_terms_total_score_and_rates_of_each_epoch(tmp_path):
+def test_the_event_file_has_terms_total_score_and_rates_of_each_epoch(tmp_path):
     shown(tmp_path, [], 1, 2)
     found = scalars(tmp_path)
     assert set(found) == {
