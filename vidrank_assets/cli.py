@@ -115,7 +115,7 @@ def forget(
     with runner(report) as runs:
         removed = runs.forget(opened_store(), channel)
     report(", ".join(f"{place}: {n}" for place, n in sorted(removed.items())) or f"nothing names {channel}.")
-    report("Take it off the watch list too, or it is captured again.")
+    report("Take it off the watch list too, and out of what you import: no list of forgotten channels is kept.")
 
 
 @command

@@ -79,7 +79,8 @@ def test_a_capture_says_how_far_it_came_and_a_channel_can_be_forgotten(vidrank, 
     assert "state complete" in printed
     (channel, *_) = stand_in.channel_ids
     status, printed = vidrank("forget", channel)
-    assert status == 0 and "snapshots: " in printed and "Take it off the watch list" in printed
+    assert status == 0 and "snapshots: " in printed
+    assert "Take it off the watch list too, and out of what you import" in printed
     stored = pl.read_parquet(tmp_path / "vidrank/snapshots/*/data.parquet", hive_partitioning=False)
     assert channel not in stored["channel_id"] and stored.height > 0
     status, printed = vidrank("forget", channel)
@@ -102,6 +103,23 @@ def test_click_through_rates_are_imported_beside_those_of_earlier_files(vidrank,
     assert status == 0 and "1 videos imported, 0 of them new, of 1 in all; 1 rows set aside" in printed
     stored = pl.read_parquet(tmp_path / "vidrank/video_analytics/data.parquet")
     assert stored.rows() == [("abcdefghijk", 2000, 0.06)]
+
+
+def test_a_file_that_still_names_a_forgotten_video_brings_it_back(vidrank, stand_in, tmp_path):
+    """Nothing of a forgotten channel is kept: neither that it was forgotten, nor which videos were its."""
+    assert vidrank("capture")[0] == 0
+    captured = pl.read_parquet(tmp_path / "vidrank/snapshots/*/data.parquet", hive_partitioning=False)
+    channel, video = captured.select("channel_id", "video_id").row(0)
+    (tmp_path / "own.csv").write_text(f"video_id,impressions,ctr\n{video},1000,0.05\n")
+
+    def videos_after(*command):
+        assert vidrank(*command)[0] == 0
+        return pl.read_parquet(tmp_path / "vidrank/video_analytics/data.parquet")["video_id"].to_list()
+
+    importing, forgetting = ("import-analytics", str(tmp_path / "own.csv")), ("forget", channel)
+    assert videos_after(*importing) == [video]
+    assert videos_after(*forgetting) == []
+    assert videos_after(*importing) == videos_after(*forgetting) == [video]
 
 
 @pytest.mark.parametrize("pictures", [1, 11])
