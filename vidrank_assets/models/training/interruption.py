@@ -12,14 +12,21 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class Interruption:
     """While it is entered, SIGTERM and SIGINT are noted; `deliver` gives them to those who handled them before.
 
+    A service often ends a whole group of processes, and one of them passes the signal on: the same signal then comes
+    twice. However often it comes until it is delivered, it is delivered once; another signal waits beside it.
+
     It works in the main thread, as signals do; in any other one nothing is changed and nothing is ever pending. A
-    signal that was ignored stays ignored. One that is pending when it is left is delivered then.
+    signal that was ignored stays ignored. What is pending when it is left is delivered then.
     """
 
     def __init__(self) -> None:
-        #: The number of the signal that waits; 0 where there is none.
-        self.pending = 0
+        self._waiting: list[int] = []
         self._before: dict[int, Any] = {}
+
+    @property
+    def pending(self) -> int:
+        """The number of the signal that has waited longest; 0 where none waits."""
+        return self._waiting[0] if self._waiting else 0
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -34,19 +41,30 @@ class Interruption:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        if self.pending:
-            signal.raise_signal(self.pending)
+        try:
+            for number in tuple(self._waiting):
+                self.deliver(number)
+        finally:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+            left, self._waiting = self._waiting, []
+            for number in left:
+                signal.raise_signal(number)
 
     def deliver(self, number: int) -> None:
-        """What the signal would have done without us: end the process, raise, or come back here."""
-        self.pending = 0
-        if number not in self._before:
-            return
-        signal.signal(number, self._before[number])
-        signal.raise_signal(number)
-        signal.signal(number, self._note)
+        """What the signal would have done without us: end the process, raise, or come back here.
+
+        The handler of before is called while signals are still noted: what comes in the meantime waits.
+        """
+        if number in self._waiting:
+            self._waiting.remove(number)
+        handler = self._before.get(number)
+        if callable(handler):
+            handler(number, None)
+        elif handler is not None:
+            signal.signal(number, handler)
+            signal.raise_signal(number)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.pending = number
+        if number not in self._waiting:
+            self._waiting.append(number)

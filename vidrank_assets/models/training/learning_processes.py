@@ -41,10 +41,11 @@ def shared_out(work: Work, arguments: tuple[Any, ...], *, processes: int, resuma
     with interruption if resumable else nullcontext():
         while True:
             with tempfile.TemporaryDirectory(prefix="vidrank-training-") as folder:
-                result, signalled = _attempt(work, arguments, processes, Path(folder), interruption)
+                result = _attempt(work, arguments, processes, Path(folder), interruption)
             if result is not None:
                 return result
-            interruption.deliver(signalled)
+            while interruption.pending:
+                interruption.deliver(interruption.pending)
 
 
 def _check_devices(processes: int) -> None:
@@ -59,31 +60,32 @@ def _check_devices(processes: int) -> None:
 
 def _attempt(
     work: Work, arguments: tuple[Any, ...], processes: int, folder: Path, interruption: Interruption
-) -> tuple[Mapping[str, Any] | None, int]:
-    """The result, or the signal that kept the processes from it."""
+) -> Mapping[str, Any] | None:
+    """The result; None where a signal that is pending now kept the processes from it."""
     import torch
     from torch.multiprocessing.spawn import ProcessException, start_processes
 
     started: Any = start_processes(  # type: ignore[no-untyped-call]
         _process, (work, arguments, processes, folder), nprocs=processes, join=False, start_method="spawn"
     )
-    signalled = 0
+    passed_on = False
     fault: ProcessException | None = None
     try:
         while not started.join(timeout=_SECONDS_BETWEEN_LOOKS, grace_period=_SECONDS_OF_GRACE):
-            if interruption.pending and not signalled:
-                signalled = interruption.pending
+            if interruption.pending and not passed_on:
+                passed_on = True
                 _terminate(started.processes)
     except ProcessException as found:
         fault = found
     finally:
         _terminate(started.processes)
     if (folder / _RESULT).is_file():
-        return torch.load(folder / _RESULT, weights_only=True), 0
+        result: Mapping[str, Any] = torch.load(folder / _RESULT, weights_only=True)
+        return result
     for refusal in sorted(folder.glob("refused-*")):
         raise InvalidInput(refusal.read_text())
-    if signalled or interruption.pending:
-        return None, signalled or interruption.pending
+    if interruption.pending:
+        return None
     raise RuntimeError(f"all {processes} processes of a training must end well; found: {fault}") from fault
 
 

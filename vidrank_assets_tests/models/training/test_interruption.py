@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -41,6 +43,78 @@ def test_a_signal_that_still_waits_is_delivered_at_the_end(heard):
     with Interruption():
         os.kill(os.getpid(), signal.SIGTERM)
     assert heard == [signal.SIGTERM]
+
+
+def test_a_signal_that_comes_twice_before_it_is_delivered_is_delivered_once(heard):
+    with Interruption() as interruption:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        interruption.deliver(signal.SIGTERM)
+        assert interruption.pending == 0
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert heard == [signal.SIGTERM] * 2
+
+
+def test_two_signals_that_wait_are_both_delivered_the_first_one_first(heard):
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interruption.pending == signal.SIGINT
+            interruption.deliver(signal.SIGTERM)
+            assert interruption.pending == signal.SIGINT
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGTERM, signal.SIGINT, signal.SIGTERM]
+
+
+def test_a_signal_that_comes_while_one_is_delivered_waits_for_its_turn():
+    heard = []
+
+    def hear(number, frame):
+        heard.append(number)
+        if len(heard) == 1:
+            os.kill(os.getpid(), number)
+            heard.append("the end of the first")
+
+    before = signal.signal(signal.SIGTERM, hear)
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), signal.SIGTERM)
+            interruption.deliver(signal.SIGTERM)
+            assert interruption.pending == signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM, "the end of the first", signal.SIGTERM]
+
+
+def test_where_one_signal_raises_the_other_is_not_lost(heard):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), Interruption():
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.SIGTERM]
+
+
+@pytest.mark.slow
+def test_a_signal_that_no_one_handles_ends_the_process_after_the_work_is_safe():
+    program = (
+        "import os, signal\n"
+        "from vidrank_assets.models.training.interruption import Interruption\n"
+        "with Interruption() as interruption:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print('safe', flush=True)\n"
+        "    interruption.deliver(interruption.pending)\n"
+        "    print('not reached', flush=True)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.returncode) == ("safe\n", -signal.SIGTERM)
 
 
 def test_an_exception_of_the_one_before_comes_through_and_its_handler_is_back():
