@@ -86,9 +86,8 @@ def trained_ranker(root: Path) -> Iterator[TrainedRanker]:
     )
     store.write_table("thumbnails/day=2026-01-05/data.parquet", thumbnails)
     sha256 = store.write_table("fused_embeddings/strategy=concat/data.parquet", manifest).sha256
-    for name, rows in tables.items():
-        store.write_table(f"{name}/horizon=7d/data.parquet", rows)
-    snapshot = _snapshot(tables, fused, sha256)
+    sums = {name: store.write_table(f"{name}/horizon=7d/data.parquet", rows).sha256 for name, rows in tables.items()}
+    snapshot = _snapshot(tables, fused, {**sums, "fused_embeddings": sha256})
     with TemporaryDirectory() as folder, dg.DagsterInstance.ephemeral() as instance:
         snapshot.save(Path(folder))
         stored = store.write_artifact(RUN, Path(folder))
@@ -188,7 +187,7 @@ def _pairs(videos: pl.DataFrame) -> pl.DataFrame:
     return made.select(TABLES["training_pairs"].schema.names()).sort("video_id_a", "video_id_b")
 
 
-def _snapshot(tables: dict[str, pl.DataFrame], fused: Vectors, sha256: str) -> ModelSnapshot:
+def _snapshot(tables: dict[str, pl.DataFrame], fused: Vectors, sums: dict[str, str]) -> ModelSnapshot:
     work = task(Cell("concat", 7, data_source="sample"), OfHorizon(**tables), fused)
     made = trial(work, "pairwise_ranker", parameters={"max_epochs": 3, "batch_size": 128, "learning_rate": 1e-3})
     return ModelSnapshot(
@@ -196,7 +195,7 @@ def _snapshot(tables: dict[str, pl.DataFrame], fused: Vectors, sha256: str) -> M
         leaderboard=leaderboard([made], [made.name], run_id="r1", ranking=Ranking("rmse_log", resamples=20)),
         slice_metrics=slice_metrics([made], run_id="r1"),
         split_manifest=tables["split_manifest"],
-        config=config_used(work, [made], data_versions={"fused_embeddings": sha256}),
+        config=config_used(work, [made], data_versions=sums),
         data=data_summary(work, tables["horizon_targets"]),
         made_at=_FIRST,
     )

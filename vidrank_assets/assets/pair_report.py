@@ -1,6 +1,7 @@
 """The report of the pairwise ranker: whether its probabilities hold, which pairs it tells apart, what it looks at."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import dagster as dg
@@ -12,7 +13,8 @@ from vidrank_assets.assets.metadata import OWNER, picture_metadata
 from vidrank_assets.assets.models import MODEL_SNAPSHOT
 from vidrank_assets.assets.partitions import by_strategy_and_horizon, every_partition
 from vidrank_assets.assets.resources import FolderStore
-from vidrank_assets.assets.trained_encoders import encoders_as_trained
+from vidrank_assets.assets.trained_encoders import assert_fused_as_trained, encoders_as_trained
+from vidrank_assets.assets.trained_tables import changed_since_training
 from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.catalog import ENCODERS
 from vidrank_assets.errors import InvalidInput, NoPairs
@@ -60,17 +62,18 @@ def pair_report(
 ) -> dg.MaterializeResult[PairRecord]:
     """How sure the ranker is of pairs and whether that holds, by margin and by days apart; maps of ten pairs.
 
-    Where there are too few pairs to tell, the page says what is missing.
+    Where there are too few pairs to tell, the page says what is missing. It reads the tables of now, and says which of
+    them are no longer those that the ranker learned from.
     """
     opened = store.open()
+    changed = _changed(context.instance, ranker)
     of_test = ranker.trial.predictions.filter(split="test").select("video_id")
     manifest = fused_embeddings.join(of_test, on="video_id", how="semi", maintain_order="left")
     targets = ranking_targets.join(of_test, on="video_id", how="semi", maintain_order="left")
     pairs = dated(ranker.trial.pair_predictions, training_pairs, "test")
     try:
-        told = _told(
-            ranker, _findings(context.instance, ranker, opened, manifest=manifest, pairs=pairs, targets=targets)
-        )
+        found = _findings(context.instance, ranker, opened, manifest=manifest, pairs=pairs, targets=targets)
+        told = _told(ranker, replace(found, changed=changed))
     except NoPairs as fault:
         told = _untold(ranker, str(fault))
     record = PairRecord(
@@ -81,7 +84,8 @@ def pair_report(
         split_manifest=ranker.split_manifest,
         page=told.page,
     )
-    return dg.MaterializeResult(value=record, metadata={"of_run": _run_id(ranker), **told.metadata})
+    said = {"changed_since_training": ", ".join(changed)} if changed else {}
+    return dg.MaterializeResult(value=record, metadata={"of_run": _run_id(ranker), **said, **told.metadata})
 
 
 class _Told(NamedTuple):
@@ -125,6 +129,20 @@ def _untold(ranker: ModelSnapshot, missing: str) -> _Told:
 def _run_id(ranker: ModelSnapshot) -> str:
     run_id: str = ranker.leaderboard["run_id"][0]
     return run_id
+
+
+def _changed(instance: dg.DagsterInstance, ranker: ModelSnapshot) -> list[str]:
+    """The tables that are read here and were others when the ranker learned from them.
+
+    Raises InvalidInput: the vectors of now are not made as those were; nothing that heads say of them would be true.
+    """
+    cell = ranker.trial.cell
+    horizon = f"{cell.horizon_days}d"
+    read = {"training_pairs": horizon, "ranking_targets": horizon, "fused_embeddings": cell.fusion_strategy}
+    changed = changed_since_training(instance, ranker.config, RANKER, read=read)
+    if "fused_embeddings" in changed:
+        assert_fused_as_trained(instance, ranker.config, RANKER)
+    return changed
 
 
 def _findings(

@@ -1,7 +1,7 @@
 """Which encoders made the vectors that a family learned from, and whether those of now are the same."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -12,6 +12,13 @@ from vidrank_assets.settings import Settings
 _FUSED = dg.AssetKey("fused_embeddings")
 #: So many fusions of a strategy are looked through, the newest first: one a day for years.
 _LOOKED_THROUGH = 1000
+
+
+class _Written(NamedTuple):
+    """What was written of a fused manifest. encoders: of its vectors; empty where another system fused them."""
+
+    sha256: str | None
+    encoders: Mapping[str, str]
 
 
 def encoders_as_trained(
@@ -43,28 +50,58 @@ def trained_encoders(instance: dg.DagsterInstance, config: Mapping[str, Any], fa
     Raises InvalidInput: no such fusion is recorded, or its vectors came from another system.
     """
     strategy = config["cell"]["fusion_strategy"]
-    sha256 = config["families"][family]["data_versions"]["fused_embeddings"]
-    of_strategy = dg.AssetRecordsFilter(asset_key=_FUSED, asset_partitions=[strategy])
-    events: list[tuple[int, dict[str, Any]]] = [
-        (record.storage_id, {name: value.value for name, value in event.metadata.items()})
-        for fetch in (instance.fetch_materializations, instance.fetch_observations)
-        for record in fetch(of_strategy, limit=_LOOKED_THROUGH).records
-        if (event := record.asset_materialization or record.event_log_entry.asset_observation)
-    ]
-    # An upkeep that rewrites the manifest is an observation, and changes no encoder: what was fused before it counts.
-    learned_at = max((at for at, metadata in events if metadata.get("sha256") == sha256), default=-1)
-    fused = [
-        metadata["encoders"] for at, metadata in sorted(events, key=_at) if at <= learned_at and "encoders" in metadata
-    ]
-    if not fused:
+    encoders = _learned_from(_written(instance, strategy), config, family)
+    if not encoders:
+        sha256 = _sha256(config, family)
         raise InvalidInput(
             f"{family} must have learned from vectors that were fused here; those of {strategy} with SHA-256 "
             f"{sha256[:12]} are of another system or of no recorded fusion. Materialize fused_embeddings and "
             f"models/{family}."
         )
-    encoders: dict[str, str] = fused[-1]
-    return encoders
+    return dict(encoders)
 
 
-def _at(event: tuple[int, Any]) -> int:
-    return event[0]
+def assert_fused_as_trained(instance: dg.DagsterInstance, config: Mapping[str, Any], family: str) -> None:
+    """Raise InvalidInput if the fused vectors of now are of other encoders than those that the family learned from."""
+    strategy = config["cell"]["fusion_strategy"]
+    written = _written(instance, strategy)
+    learned, now = _learned_from(written, config, family), written[-1].encoders if written else {}
+    if learned != now:
+        raise InvalidInput(
+            f"vectors must be made as {family} learned them, by {_named(learned)}; those of {strategy} are now made by "
+            f"{_named(now)}. Materialize models/{family}."
+        )
+
+
+def _written(instance: dg.DagsterInstance, strategy: str) -> list[_Written]:
+    """The manifests of a strategy, the newest last.
+
+    An upkeep that rewrites a manifest is an observation, and changes no encoder.
+    """
+    of_strategy = dg.AssetRecordsFilter(asset_key=_FUSED, asset_partitions=[strategy])
+    records = [
+        record
+        for fetch in (instance.fetch_materializations, instance.fetch_observations)
+        for record in fetch(of_strategy, limit=_LOOKED_THROUGH).records
+    ]
+    written: list[_Written] = []
+    for record in sorted(records, key=lambda each: each.storage_id):
+        event = record.asset_materialization or record.event_log_entry.asset_observation
+        told: dict[str, Any] = {name: value.value for name, value in event.metadata.items()} if event else {}
+        before = {} if record.asset_materialization or not written else written[-1].encoders
+        written.append(_Written(told.get("sha256"), told.get("encoders", before)))
+    return written
+
+
+def _learned_from(written: list[_Written], config: Mapping[str, Any], family: str) -> Mapping[str, str]:
+    sha256 = _sha256(config, family)
+    return next((each.encoders for each in reversed(written) if each.sha256 == sha256), {})
+
+
+def _sha256(config: Mapping[str, Any], family: str) -> str:
+    sha256: str = config["families"][family]["data_versions"]["fused_embeddings"]
+    return sha256
+
+
+def _named(encoders: Mapping[str, str]) -> str:
+    return ", ".join(encoders[modality] for modality in sorted(encoders)) or "no known encoder"

@@ -17,7 +17,7 @@ from vidrank_assets.selection.pair_probability import PairProbability
 from vidrank_assets.selection.pair_record import PairRecord
 from vidrank_assets.upkeep import run_folders
 from vidrank_assets.upkeep.changes import Changes
-from vidrank_assets_tests.trained_ranker import CELL, N_CHANNELS, RUN, picture, record, table, trained_ranker
+from vidrank_assets_tests.trained_ranker import CELL, ENCODERS, N_CHANNELS, RUN, picture, record, table, trained_ranker
 
 
 def made_elsewhere(key, partitions_def, **options):
@@ -79,7 +79,7 @@ def test_the_report_lies_beside_the_rankers_folder_and_opens_again(trained, show
 
 
 def test_the_ui_shows_how_good_its_probabilities_are(trained, shown):
-    assert shown["of_run"] == "r1"
+    assert shown["of_run"] == "r1" and "changed_since_training" not in shown
     assert shown["n_pairs"] == 10 * N_CHANNELS  # the pairs of five test videos of every channel
     assert shown["pairwise_auc"] == pytest.approx(trained.snapshot.leaderboard["test_pairwise_auc"][0])
     assert 0.7 < shown["pairwise_auc_low"] <= shown["pairwise_auc"] <= shown["pairwise_auc_high"]
@@ -170,6 +170,41 @@ def test_with_too_few_pairs_the_report_says_what_is_missing(trained, tmp_path, o
         found = PairRecord.load(folder)
     assert found.probability is None and found.figures == {}
     assert "Too few pairs to say" in found.page and missing in found.page
+
+
+@pytest.fixture
+def turned(trained):
+    """Stores tables with their rows the other way round; afterwards they are as the ranker learned from them."""
+    before = {}
+
+    def turn(name, partition, **metadata):
+        key = f"{name}/{'strategy' if name == 'fused_embeddings' else 'horizon'}={partition}/data.parquet"
+        before[name, partition, key] = trained.store.read_table(key)
+        stored = trained.store.write_table(key, before[name, partition, key].reverse())
+        record(trained.instance, name, partition, sha256=stored.sha256, **metadata)
+
+    yield turn
+    for (name, partition, key), rows in before.items():
+        encoders = {"encoders": ENCODERS} if name == "fused_embeddings" else {}
+        record(trained.instance, name, partition, sha256=trained.store.write_table(key, rows).sha256, **encoders)
+
+
+def test_a_page_about_tables_that_are_others_now_than_the_ranker_learned_from_says_so(trained, turned):
+    turned("training_pairs", "7d")
+    turned("fused_embeddings", "concat", encoders=ENCODERS)
+    (event,) = reported(trained, **{"vidrank/backfill": "later"}).get_asset_materialization_events()
+    told = event.materialization.metadata
+    assert told["changed_since_training"].value == "fused_embeddings, training_pairs"
+    with trained.store.open_artifact(told["artifact"].value) as folder:
+        page = PairRecord.load(folder).page
+    assert "Since the ranker was trained fused_embeddings and training_pairs changed" in page
+
+
+def test_vectors_that_other_encoders_have_made_since_are_not_told_of(trained, turned):
+    turned("fused_embeddings", "concat", encoders={"image": "clip@x"})
+    result = reported(trained, raise_on_error=False)
+    (failure,) = [event for event in result.all_events if event.event_type_value == "STEP_FAILURE"]
+    assert "those of concat are now made by clip@x" in failure.step_failure_data.error.message
 
 
 def test_other_encoders_than_those_it_learned_from_are_refused(trained):

@@ -1,7 +1,7 @@
 import dagster as dg
 import pytest
 
-from vidrank_assets.assets.trained_encoders import encoders_as_trained, trained_encoders
+from vidrank_assets.assets.trained_encoders import assert_fused_as_trained, encoders_as_trained, trained_encoders
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.settings import Settings
 from vidrank_assets_tests.trained_ranker import ENCODERS, record
@@ -45,6 +45,28 @@ def test_vectors_of_another_system_have_no_encoders_here(instance):
     record(instance, "fused_embeddings", "concat", sha256="sha-1", foreign_manifest="theirs.parquet")
     with pytest.raises(InvalidInput, match="of another system or of no recorded fusion"):
         trained_encoders(instance, CONFIG, "pairwise_ranker")
+
+
+def test_vectors_of_another_system_are_not_taken_for_those_that_were_fused_here_before(instance):
+    record(instance, "fused_embeddings", "concat", sha256="sha-0", encoders=ENCODERS)
+    record(instance, "fused_embeddings", "concat", sha256="sha-1", foreign_manifest="theirs.parquet")
+    with pytest.raises(InvalidInput, match="of another system or of no recorded fusion"):
+        trained_encoders(instance, CONFIG, "pairwise_ranker")
+
+
+def test_vectors_of_now_by_the_encoders_that_were_learned_from_are_as_trained(instance):
+    record(instance, "fused_embeddings", "concat", sha256="sha-1", encoders=ENCODERS)
+    record(instance, "fused_embeddings", "concat", sha256="sha-2", encoders=ENCODERS)
+    rewritten(instance, "sha-3")
+    assert_fused_as_trained(instance, CONFIG, "pairwise_ranker")
+
+
+@pytest.mark.parametrize("now", [{"encoders": OTHERS}, {"foreign_manifest": "theirs.parquet"}])
+def test_vectors_of_now_by_other_encoders_or_of_another_system_are_refused(instance, now):
+    record(instance, "fused_embeddings", "concat", sha256="sha-1", encoders=ENCODERS)
+    record(instance, "fused_embeddings", "concat", sha256="sha-2", **now)
+    with pytest.raises(InvalidInput, match="those of concat are now made by (clip@x, minilm@y|no known encoder)"):
+        assert_fused_as_trained(instance, CONFIG, "pairwise_ranker")
 
 
 def test_a_fusion_that_nobody_recorded_is_refused(instance):

@@ -52,6 +52,7 @@ class RankerFindings:
     heads: what its heads say of test videos: `head`, `video_id`, `y_true` (measured), `y_pred`, no nulls.
     ctr_sources: how many test videos have a measured CTR, and how many a proxy, by `ctr_source`.
     examples: the pairs that are shown. seen: their videos, by id.
+    changed: the tables of which all this was read and that were others when the ranker learned from them.
     """
 
     trial: Trial
@@ -61,6 +62,7 @@ class RankerFindings:
     ctr_sources: Mapping[str, int]
     examples: Surest
     seen: Mapping[str, SeenVideo]
+    changed: Sequence[str] = ()
 
     def held(self) -> Calibration:
         """How well the probabilities hold on test."""
@@ -130,6 +132,7 @@ def pair_page(
         coin_error=_points(held.coin_calibration_error),
         ctr=decimals(findings.correlations().get("ctr"), 2),
         ctr_sources=" and ".join(f"{grouped(n)} {source}" for source, n in findings.ctr_sources.items()),
+        changed=" and ".join(findings.changed),
         charts=drawn_figures(charts),
         groups=_groups(findings),
         config=outline(config),

@@ -154,6 +154,12 @@ def test_who_won_is_said_to_be_by_views_where_training_went_by_clicks(found, pag
     assert "Of 12 of them measured click-through rates are known" in page and "Here views do" in page
 
 
+def test_tables_that_changed_since_the_training_are_named(found, page):
+    assert "Since the ranker was trained" not in page
+    page = page_of(replace(found, changed=["ranking_targets", "training_pairs"]))
+    assert "Since the ranker was trained ranking_targets and training_pairs changed: scores" in page
+
+
 def test_a_ranker_of_chance_and_one_that_is_wrong_are_called_so():
     assert "is not told from chance" in page_of(findings(slope=0))
     assert "Test pairs are put in wrong order" in page_of(findings(slope=-1.5))
