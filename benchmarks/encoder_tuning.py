@@ -153,13 +153,13 @@ def some_pictures(n_pairs: int, model: Path) -> Pictured:
         for pair in range(n_pairs)
     ]
     pairs = pl.DataFrame(rows, schema=TRAINING_PAIRS.schema, orient="row")
-    stored = np.random.default_rng(SEED).normal(size=(len(ids), 580)).astype(np.float32)
+    stored = np.random.default_rng(SEED).normal(size=(len(ids), 640)).astype(np.float32)
     targets = pl.DataFrame({"video_id": ids, "ctr": 0.5}).with_columns(
         pl.lit(None, dtype).alias(name)
         for name, dtype in RANKING_TARGETS.schema.items()
         if name not in ("video_id", "ctr")
     )
-    vectors = Vectors(tuple(ids), stored, {"image": 196, "text": 384})
+    vectors = Vectors(tuple(ids), stored, {"image": 256, "text": 384})
     return pictured(
         drawn.select("video_id", "image"), vectors, pairs, targets.select(RANKING_TARGETS.schema.names()), model=model
     )

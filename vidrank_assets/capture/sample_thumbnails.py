@@ -48,8 +48,8 @@ class Picture:
 
         large = self._background()
         shapes = ImageDraw.Draw(large)
-        self._badges(shapes)
         self._face(shapes)
+        self._badges(shapes)
         picture = large.reduce(_SCALE)
         self._words(ImageDraw.Draw(picture))
         file = BytesIO()

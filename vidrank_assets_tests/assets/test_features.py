@@ -323,7 +323,7 @@ def test_a_lost_text_shard_is_told_and_the_rows_keep_their_image(embedded):
     manifest, told = embedded.fuse()
     assert manifest["text_present"].to_list() == [0] * 10
     assert (told["text_missing"], told["skipped_file_missing"]) == (11, 1)
-    assert told["blocks"] == {"image": 196}
+    assert told["blocks"] == {"image": 256}
 
 
 def test_text_vectors_of_another_width_are_brought_to_the_usual_one(embedded, monkeypatch):
@@ -400,7 +400,7 @@ def test_media_files_become_the_blocks_of_sound_and_film_and_what_a_video_lacks_
     assert reasons == {"no audio track", "no media file, or cut short"}
 
     manifest, fused = filmed_lab.fuse()
-    assert fused["blocks"] == {"image": 196, "text": 384, "audio": 105, "video": 408}
+    assert fused["blocks"] == {"image": 256, "text": 384, "audio": 105, "video": 408}
     presence = manifest.select("video_id", "audio_present", "video_present").sort("video_id").rows()
     assert presence == [
         *((f"v{i:04d}", 1, 1) for i in range(7)), ("v0007", 0, 1), ("v0008", 1, 0), ("v0009", 0, 0), ("v0010", 0, 0),
@@ -421,7 +421,7 @@ def test_without_media_the_fused_vectors_are_those_of_thumbnails_and_titles(embe
     never, told = embedded.fuse()
     embedded.both_days(media_files, *MEDIA_DEFAULTS)
     of_nothing, told_again = embedded.fuse()
-    assert told["blocks"] == told_again["blocks"] == {"image": 196, "text": 384}
+    assert told["blocks"] == told_again["blocks"] == {"image": 256, "text": 384}
     assert of_nothing.equals(never)
     assert never.select("audio_present", "video_present").unique().rows() == [(0, 0)]
 

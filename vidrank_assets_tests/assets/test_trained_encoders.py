@@ -8,7 +8,7 @@ from vidrank_assets_tests.trained_ranker import ENCODERS, record
 
 CONFIG = {
     "cell": {"fusion_strategy": "concat"},
-    "features": {"modalities": {"image": 196, "text": 384}},
+    "features": {"modalities": {"image": 256, "text": 384}},
     "families": {"pairwise_ranker": {"data_versions": {"fused_embeddings": "sha-1"}}},
 }
 OTHERS = {"image": "clip@x", "text": "minilm@y"}

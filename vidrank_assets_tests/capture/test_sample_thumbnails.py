@@ -60,6 +60,13 @@ def test_more_clutter_makes_more_edges():
     assert edges(replace(BUSY, clutter=0.0)) < edges(replace(BUSY, clutter=0.5)) < edges(BUSY)
 
 
+def test_a_face_hides_no_badge():
+    large = replace(BUSY, face=1.0)
+    changed = np.abs(pixels(large) - pixels(replace(large, clutter=0.0))).max(axis=2) > 0.2
+    on_face = changed[50:110, 190:240]
+    assert on_face.mean() > 0.1
+
+
 @pytest.mark.parametrize("extreme", [0.0, 1.0])
 def test_extremes_are_drawn(extreme):
     parts = dict.fromkeys(("warmth", "contrast", "face", "clutter"), extreme)

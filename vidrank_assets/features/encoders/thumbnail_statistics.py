@@ -1,4 +1,4 @@
-"""Thumbnails, by what a designer would measure: colour by place, contrast, edges, saturation."""
+"""Thumbnails, by what a designer would measure: colour by place, contrast, edges, saturation, clutter."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrank_assets.catalog import Modality
+from vidrank_assets.features import corners
 from vidrank_assets.features.encoders.base import Encoded, Encoder, one_by_one
 from vidrank_assets.features.encoders.pictures import decoded
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 _Plane = NDArray[np.float64]
 
-#: Every thumbnail is brought to this width and height; 16:9 as YouTube shows it.
+#: Every picture is brought to this width and height; 16:9 as YouTube shows it.
 SIZE = (64, 36)
 _COLOUR_CELLS = (8, 4)
 _EDGE_CELLS = (4, 2)
@@ -29,30 +30,33 @@ _EDGE = 0.1
 
 
 class ThumbnailStatistics(Encoder[bytes]):
-    """196 numbers of a picture, each roughly within -1 and 1.
+    """256 numbers of a picture, each roughly within -1 and 1.
 
     8 x 4 cells of luma, red-green and yellow-blue (96) and of contrast (32); 4 x 2 cells of edge energy in 4
-    directions (32); histograms of hue (12), saturation (8) and luma (8); 8 of the picture as a whole.
+    directions (32); histograms of hue (12), saturation (8) and luma (8); 8 of the picture as a whole; 4 x 5 cells of
+    corners of 3 strengths (60).
     """
 
     name: ClassVar[str] = "thumbnail_statistics"
     modality: ClassVar[Modality] = "image"
 
     def __init__(self) -> None:
-        self.revision = "1"
-        self.dim = DIM
+        self.revision = "2"
+        self.dim = DIM + corners.DIM
 
     def _encode(self, items: Sequence[bytes]) -> Encoded:
         return one_by_one(items, self.dim, _row)
 
 
 def _row(content: bytes) -> NDArray[np.float64] | str:
-    picture = decoded(content, at_least=SIZE)
-    return picture if isinstance(picture, str) else statistics(picture)
+    picture = decoded(content, at_least=corners.SIZE)
+    if isinstance(picture, str):
+        return picture
+    return np.concatenate([statistics(picture), corners.corner_shares(picture)])
 
 
 def statistics(picture: "Image") -> NDArray[np.float64]:
-    """The numbers of one picture in RGB, (196,)."""
+    """The numbers of one picture in RGB without its corners, (196,)."""
     from PIL import Image
 
     aspect = np.log2(picture.width / picture.height * 9 / 16)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from vidrank_assets.features.corners import corner_shares
 from vidrank_assets.features.encoders.thumbnail_statistics import ThumbnailStatistics
 
 CELLS, EDGES = 32, 8
@@ -24,8 +25,17 @@ def plain(colour, size=(160, 90)):
     return Image.new("RGB", size, colour)
 
 
-def test_a_row_has_196_numbers():
-    assert ThumbnailStatistics().dim == WHOLE.stop == 196
+def test_a_row_has_196_numbers_and_60_of_corners():
+    assert WHOLE.stop == 196
+    assert ThumbnailStatistics().dim == len(row(plain((9, 9, 9)))) == 256
+
+
+def test_the_corners_of_a_picture_are_the_last_of_its_numbers():
+    picture = plain((0, 0, 0))
+    assert row(picture)[WHOLE.stop :].tolist() == [0] * 60
+    ImageDraw.Draw(picture).rectangle((60, 40, 90, 60), fill=(255, 255, 255))
+    np.testing.assert_allclose(row(picture)[WHOLE.stop :], corner_shares(picture), atol=1e-6)
+    assert row(picture)[WHOLE.stop :].max() > 0
 
 
 @pytest.mark.parametrize(("colour", "luma"), [((255, 255, 255), 1), ((0, 0, 0), -1), ((255, 0, 0), 2 * 0.299 - 1)])
