@@ -57,8 +57,8 @@ ARTIFACTS = {
     "predictions/val.parquet", "predictions/test.parquet", "checksums.json",
     *(f"slice_metrics_{by}.json" for by in SLICES),
 }  # fmt: skip
-#: Formats in which nothing is unpickled.
-SAFE = {".safetensors", ".skops", ".txt", ".json", ".npz", ".arrow"}
+#: Formats in which nothing is unpickled; the last is TensorBoard's, of messages of Protocol Buffers.
+SAFE = {".safetensors", ".skops", ".txt", ".json", ".npz", ".arrow", ".tfevents"}
 
 #: So small a world has videos enough for a split, and pairs in its test part, only when all are dealt by lot.
 WORLD = {"n_channels": "20", "n_days": "28"}
