@@ -27,7 +27,7 @@ def config_used(work: Task, trials: Sequence[Trial], *, data_versions: Mapping[s
 
     data_versions: by asset, the SHA-256 of the table that was read.
     """
-    columns = work.parts["train"].columns
+    columns, here = work.parts["train"].columns, _here()
     categorical = categorical_columns(columns)
     return {
         "cell": asdict(work.cell),
@@ -43,11 +43,11 @@ def config_used(work: Task, trials: Sequence[Trial], *, data_versions: Mapping[s
                 "seed": each.model.seed,
                 "parameters": each.model.parameters.model_dump(mode="json"),
                 "data_versions": dict(data_versions),
-                **_here(),
+                **here,
             }
             for each in trials
         },
-        **_here(),
+        **here,
     }
 
 
