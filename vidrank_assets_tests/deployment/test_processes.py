@@ -18,8 +18,10 @@ from vidrank_assets.catalog import FUSIONS
 from vidrank_assets.errors import AlreadyStored
 from vidrank_assets.storage import Storage
 from vidrank_assets_tests.deployment.conftest import ENDED, SERVICES, Deployment, eventually, free_ports, started
-from vidrank_assets_tests.graph.conftest import BY_LOT, CAPTURE, PREPARE, QUICK_NETS, WORLD
+from vidrank_assets_tests.graph.conftest import BY_LOT, CAPTURE, PREPARE, QUICK_NETS
 
+#: Many channels for few days: videos enough for a net, which needs no pairs, and few partitions to record.
+WORLD = {"n_channels": "60", "n_days": "12"}
 #: After the days of `WORLD`, which another test captures.
 DAY = "2026-02-02"
 WEED = Path(sys.executable).parent / "weed"
