@@ -1,7 +1,7 @@
 """What the pairwise ranker must be able to do, where the answer is known: phase 1, on stored vectors.
 
-Half of the sample world's videos are dealt to train, which makes 20,000 pairs, and four tenths to test: the default
-split would leave so few test pairs that an interval of the difference between two families is wider than it.
+Half of the sample world's videos are dealt to train, with seven pairs each about 20,000, and four tenths to test: the
+default split would leave so few test pairs that an interval of the difference between two families is wider than it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,6 @@ from vidrank_assets.features.metadata import Captured, metadata_features
 from vidrank_assets.features.ranking_targets import ranking_targets
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.horizons import HORIZONS
-from vidrank_assets.models.ranking_inputs import RankingInputs, shown
 from vidrank_assets.pair_tables import THUMBNAIL_SCORES, VIDEO_ANALYTICS
 from vidrank_assets.selection.bootstrap import Bootstrapped, bootstrapped
 from vidrank_assets.selection.evaluation import trial
@@ -38,24 +37,23 @@ BASELINES = [
 
 
 class Judged(NamedTuple):
-    """Test pairs by every family; and by the truth, all of it and what a line makes of it from the same vectors."""
+    """Test pairs by every family, and by the truth: what picture and title are worth, without noise."""
 
     n_train_pairs: int
     families: dict[str, Bootstrapped]
     truth: Bootstrapped
-    truth_as_seen: Bootstrapped
 
 
 @pytest.fixture(scope="module")
 def judged() -> Judged:
-    world = SampleWorld(n_channels=240, n_days=180)
+    world = SampleWorld(n_channels=400, n_days=180)
     made = task_of(world)
     pairs = made.pairs.filter(split="test")
     truth = world.truth(world.days(), age=timedelta(days=7)).with_columns(
         worth=pl.col("title_part") + pl.col("picture_part")
     )
     worth = dict(truth.select("video_id", "worth").iter_rows())
-    parameters = {"pairwise_ranker": {"max_epochs": 5}}
+    parameters = {"pairwise_ranker": {"max_epochs": 8}}
     return Judged(
         len(made.parts["train"].comparisons.pairs),
         {
@@ -65,7 +63,6 @@ def judged() -> Judged:
             for name in ("pairwise_ranker", "lambdarank", *BASELINES)
         },
         bootstrapped(PAIRWISE_AUC, scored(pairs, worth)),
-        bootstrapped(PAIRWISE_AUC, scored(pairs, as_seen(made, worth))),
     )
 
 
@@ -76,7 +73,7 @@ def task_of(world: SampleWorld) -> Task:
     captured = Captured(first, labels, world.channel_snapshots(world.days()).rows)
     features, videos = metadata_features(captured), candidates(labels, first, captured.channels)
     split = dealt(videos, "all", policy="time", ratios=(0.5, 0.1, 0.4)).manifest
-    pairs = training_pairs(videos.join(split.select("video_id", "split"), on="video_id"), pairs_per_video=12)
+    pairs = training_pairs(videos.join(split.select("video_id", "split"), on="video_id"), pairs_per_video=7)
     held_out = pairs.filter(pl.col("split") != "train")
     paired = pl.concat([held_out, metadata_features(captured, pair_moments(held_out, videos))], how="horizontal")
     scores, analytics = THUMBNAIL_SCORES.empty().lazy(), VIDEO_ANALYTICS.empty()
@@ -93,29 +90,15 @@ def vectors(world: SampleWorld, first: pl.DataFrame) -> Vectors:
     return Vectors(tuple(first["video_id"]), fused.matrix, fused.blocks)
 
 
-def as_seen(made: Task, worth: dict[str, float]) -> dict[str, float]:
-    """What ridge regression makes of test videos by their vectors, told the truth of the training videos."""
-    from sklearn.linear_model import RidgeCV
-
-    train, test = made.parts["train"], made.parts["test"]
-    inputs = RankingInputs().fit(shown(train.modalities))
-    ridge = RidgeCV(np.logspace(-6, 2, 17))
-    ridge.fit(inputs.transform(shown(train.modalities).matrix), [worth[video] for video in train.video_ids])
-    found = ridge.predict(inputs.transform(shown(test.modalities).matrix))
-    return dict(zip(test.video_ids, found.tolist(), strict=True))
-
-
 def scored(pairs: pl.DataFrame, worth: dict[str, float]) -> pl.DataFrame:
     sides = {f"score_{side}": pairs[f"video_id_{side}"].replace_strict(worth) for side in "ab"}
     return pairs.with_columns(**sides)
 
 
 @pytest.mark.slow
-def test_with_20000_pairs_it_is_within_0_02_of_the_truth_that_its_vectors_show(judged):
-    """The truth orders 0.87 of the pairs; a line told of it sees 0.84 in these vectors: they do not say the rest."""
-    assert judged.n_train_pairs >= 20_000
-    assert judged.families["pairwise_ranker"].over(judged.truth_as_seen).value > -0.02
-    assert judged.truth_as_seen.over(judged.truth).value < -0.02
+def test_with_20000_pairs_it_is_within_0_02_of_a_model_that_knows_the_truth(judged):
+    assert 20_000 <= judged.n_train_pairs <= 22_000
+    assert judged.families["pairwise_ranker"].over(judged.truth).value > -0.02
 
 
 @pytest.mark.slow
