@@ -129,5 +129,5 @@ def test_a_ranker_of_other_encoders_is_not_asked(trained, files):
     """The last test: it records another fusion with those bytes."""
     sha256 = trained.snapshot.config["families"]["pairwise_ranker"]["data_versions"]["fused_embeddings"]
     record(trained.instance, "fused_embeddings", "concat", sha256=sha256, encoders={"image": "clip@x"})
-    with pytest.raises(InvalidInput, match="VIDRANK_IMAGE_ENCODER is now thumbnail_statistics@1"):
+    with pytest.raises(InvalidInput, match="VIDRANK_IMAGE_ENCODER is now thumbnail_statistics@2"):
         compared(trained.instance, trained.store, variants_of([files["mid"]], ["a", "b"]), **CELL)

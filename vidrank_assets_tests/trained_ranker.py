@@ -27,7 +27,7 @@ from vidrank_assets.tables import TABLES
 
 CELL = dg.MultiPartitionKey({"strategy": "concat", "horizon": "7d"})
 RUN = "models/snapshots/run_id=r1/model=pairwise_ranker/strategy=concat/horizon=7d"
-ENCODERS = {"image": "thumbnail_statistics@1", "text": "title_ngrams@1"}
+ENCODERS = {"image": "thumbnail_statistics@2", "text": "title_ngrams@1"}
 N_CHANNELS, N_OF_CHANNEL = 24, 20
 _PARTS = ["train"] * 10 + ["val"] * 5 + ["test"] * 5
 _FIRST = datetime(2026, 1, 5, tzinfo=UTC)
