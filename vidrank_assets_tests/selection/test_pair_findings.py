@@ -13,14 +13,14 @@ PAIRS = pl.DataFrame({"video_id_a": ["a", "a", "b"], "video_id_b": ["b", "c", "c
 
 
 class Brightness:
-    """A ranker whose score is the picture's mean luma, which is column -8 of its statistics, and the title's first."""
+    """A ranker whose score is the picture's mean luma, which is column 188 of its statistics, and the title's first."""
 
     def __init__(self):
         self.asked = []
 
     def heads(self, vectors):
         self.asked.append(vectors)
-        score = vectors.block("image")[:, -8].astype(float) + 10 * vectors.block("text")[:, 0]
+        score = vectors.block("image")[:, 188].astype(float) + 10 * vectors.block("text")[:, 0]
         n = len(score)
         return Heads(score, np.full(n, 0.5), np.full((n, 6), 0.5))
 
