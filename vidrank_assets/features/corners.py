@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrank_assets.features.picture_planes import cells, opponents
+
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-_Plane = NDArray[np.float32]
 
 #: Every picture is brought to this width and height.
 SIZE = (160, 90)
@@ -35,19 +35,9 @@ def corner_shares(picture: "Image") -> NDArray[np.float64]:
     from scipy import ndimage
 
     small = picture.resize(SIZE, Image.Resampling.BOX)
-    red, green, blue = np.asarray(small, np.float32).transpose(2, 0, 1) / 255
-    opponents = (0.299 * red + 0.587 * green + 0.114 * blue, red - green, (red + green) / 2 - blue)
-    slopes = [np.gradient(plane) for plane in opponents]
+    slopes = [np.gradient(plane) for plane in opponents(small, np.float32)]
     tensor = (sum(slope[i] * slope[j] for slope in slopes) for i, j in ((0, 0), (0, 1), (1, 1)))
     down, both, across = (ndimage.uniform_filter(part, _WINDOW) for part in tensor)
     smaller = (down + across) / 2 - np.hypot((down - across) / 2, both)
     strength = np.sqrt(np.maximum(smaller, 0))
-    return np.concatenate([_SCALE * _cells(strength > least) for least in _CORNERS])
-
-
-def _cells(plane: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Shares over a grid of columns x rows, row by row: (n_cells,)."""
-    across, down = _CELLS
-    height, width = plane.shape
-    shares: NDArray[np.float64] = plane.reshape(down, height // down, across, width // across).mean(axis=(1, 3))
-    return shares.ravel()
+    return np.concatenate([_SCALE * cells(strength > least, _CELLS) for least in _CORNERS])

@@ -10,6 +10,7 @@ from vidrank_assets.catalog import Modality
 from vidrank_assets.features import corners
 from vidrank_assets.features.encoders.base import Encoded, Encoder, one_by_one
 from vidrank_assets.features.encoders.pictures import decoded
+from vidrank_assets.features.picture_planes import cells, opponents
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -61,17 +62,15 @@ def statistics(picture: "Image") -> NDArray[np.float64]:
 
     aspect = np.log2(picture.width / picture.height * 9 / 16)
     small = picture.resize(SIZE, Image.Resampling.BOX)
-    red, green, blue = np.asarray(small, np.float64).transpose(2, 0, 1) / 255
+    luma, red_green, yellow_blue = opponents(small, np.float64)
     hue, saturation, _ = np.asarray(small.convert("HSV"), np.float64).transpose(2, 0, 1) / 255
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
-    red_green, yellow_blue = red - green, (red + green) / 2 - blue
 
     colours = [
-        _cells(2 * luma - 1, _COLOUR_CELLS),
-        _cells(red_green, _COLOUR_CELLS),
-        _cells(yellow_blue, _COLOUR_CELLS),
+        cells(2 * luma - 1, _COLOUR_CELLS),
+        cells(red_green, _COLOUR_CELLS),
+        cells(yellow_blue, _COLOUR_CELLS),
     ]
-    squares = _cells(luma**2, _COLOUR_CELLS) - _cells(luma, _COLOUR_CELLS) ** 2
+    squares = cells(luma**2, _COLOUR_CELLS) - cells(luma, _COLOUR_CELLS) ** 2
     contrast = 2 * np.sqrt(np.maximum(squares, 0))
     edges, edge_share = _edges(luma)
     centre = luma[luma.shape[0] // 4 : -(luma.shape[0] // 4), luma.shape[1] // 4 : -(luma.shape[1] // 4)]
@@ -89,20 +88,12 @@ def statistics(picture: "Image") -> NDArray[np.float64]:
     return np.concatenate([*colours, contrast, edges, *histograms, whole])
 
 
-def _cells(plane: _Plane, cells: tuple[int, int]) -> _Plane:
-    """Means over a grid of columns x rows, row by row: (n_cells,)."""
-    across, down = cells
-    height, width = plane.shape
-    blocks: _Plane = plane.reshape(down, height // down, across, width // across).mean(axis=(1, 3))
-    return blocks.ravel()
-
-
 def _edges(luma: _Plane) -> tuple[_Plane, float]:
     """Edge energy by direction and cell, (4 * n_cells,), and the share of pixels that lie on an edge."""
     down, across = np.gradient(luma)
     energy = np.hypot(down, across)
     direction = np.floor(((np.arctan2(down, across) + np.pi / 8) % np.pi) / (np.pi / _DIRECTIONS)).astype(int)
-    each = [_cells(np.where(direction % _DIRECTIONS == d, energy, 0), _EDGE_CELLS) for d in range(_DIRECTIONS)]
+    each = [cells(np.where(direction % _DIRECTIONS == d, energy, 0), _EDGE_CELLS) for d in range(_DIRECTIONS)]
     return np.sqrt(np.concatenate(each)), float((energy > _EDGE).mean())
 
 
