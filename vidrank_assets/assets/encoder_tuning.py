@@ -21,10 +21,10 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.errors import AlreadyStored, ArtifactMissing
-from vidrank_assets.features.encoders.pictures import decoded
 from vidrank_assets.features.encoders.transformers_model import weights
 from vidrank_assets.files import Stored
 from vidrank_assets.models.tuning.encoder_tuning import SETTING, Tuning
+from vidrank_assets.models.tuning.first_thumbnails import first_thumbnails
 from vidrank_assets.models.tuning.pictured_videos import pictured
 from vidrank_assets.models.tuning.tuned_ranker import ENCODER, tuned_ranker
 from vidrank_assets.selection.encoder_record import CONFIG, EncoderRecord
@@ -105,28 +105,6 @@ tune_encoder = dg.define_asset_job(
     dg.AssetSelection.assets(tuned_encoder),
     description="The image encoder, learned from pixels with the ranker of one horizon.",
 )
-
-
-def first_thumbnails(thumbnails: pl.LazyFrame, training_pairs: pl.DataFrame) -> pl.DataFrame:
-    """`video_id` and `image`: the first readable picture of each video of the pairs; its first where none is readable.
-
-    A video's next picture is in memory only where those before it could not be read.
-    """
-    of_pairs = pl.concat([training_pairs["video_id_a"], training_pairs["video_id_b"]]).unique()
-    key = ["video_id", "captured_at", "content_hash"]
-    left = thumbnails.select(key).filter(pl.col("video_id").is_in(of_pairs.implode())).sort(key).collect()
-    left = left.unique(["video_id", "content_hash"], keep="first", maintain_order=True)
-    chosen: dict[str, bytes] = {}
-    while left.height:
-        turn = left.unique("video_id", keep="first", maintain_order=True)
-        pictures = thumbnails.join(turn.lazy(), on=key, how="semi").select("video_id", "image").collect()
-        shown = dict(pictures.iter_rows())
-        readable = {video: image for video, image in shown.items() if not isinstance(decoded(image), str)}
-        chosen = {**shown, **chosen, **readable}
-        left = left.join(turn, on=key, how="anti", maintain_order="left")
-        left = left.filter(~pl.col("video_id").is_in(list(readable)))
-    ordered = sorted(chosen.items())
-    return pl.DataFrame(ordered, schema={"video_id": pl.String, "image": pl.Binary}, orient="row")
 
 
 def _data_versions(instance: dg.DagsterInstance, horizon: str) -> Mapping[str, str]:

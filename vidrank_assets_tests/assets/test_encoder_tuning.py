@@ -11,13 +11,7 @@ import polars as pl
 import pytest
 import torch
 
-from vidrank_assets.assets.encoder_tuning import (
-    SETTING,
-    first_thumbnails,
-    said_of_tuned_encoder,
-    tune_encoder,
-    tuned_encoder,
-)
+from vidrank_assets.assets.encoder_tuning import SETTING, said_of_tuned_encoder, tune_encoder, tuned_encoder
 from vidrank_assets.assets.io_managers import Tables
 from vidrank_assets.assets.partitions import by_day, by_horizon, by_strategy
 from vidrank_assets.assets.resources import FolderStore
@@ -119,32 +113,6 @@ def told(tuning, model):
     """What the materialization of a tuning shows."""
     (event,) = tuning.tune(model=str(model), **QUICK).get_asset_materialization_events()
     return {name: value.value for name, value in event.materialization.metadata.items()}
-
-
-def chosen(*shown):
-    """The picture that is looked at of each video; the rows are video, day of capture and picture."""
-    rows = [
-        {"video_id": video, "captured_at": START + timedelta(days=day), "image": image}
-        | {"content_hash": sha256(image).hexdigest()}
-        for video, day, image in shown
-    ]
-    pairs = pl.DataFrame({"video_id_a": ["a"], "video_id_b": ["b"]})
-    return dict(first_thumbnails(pl.LazyFrame(rows), pairs).iter_rows())
-
-
-def test_the_first_picture_of_each_video_of_the_pairs_is_looked_at():
-    first, later, of_b, of_no_pair = BRIGHT.pictures[:4]
-    assert chosen(("a", 1, later), ("b", 0, of_b), ("a", 0, first), ("c", 0, of_no_pair)) == {"a": first, "b": of_b}
-
-
-def test_where_the_first_picture_cannot_be_read_the_next_that_can_is_looked_at():
-    first, later, of_b = BRIGHT.pictures[:3]
-    damaged = [("a", 0, b"damaged"), ("a", 1, first[:-200]), ("a", 2, b"damaged")]
-    assert chosen(*damaged, ("a", 3, first), ("a", 4, later), ("b", 0, of_b)) == {"a": first, "b": of_b}
-
-
-def test_of_a_video_without_a_readable_picture_the_first_is_there_to_be_counted():
-    assert chosen(("a", 1, b"later"), ("a", 0, b"first"), ("b", 0, BRIGHT.pictures[0]))["a"] == b"first"
 
 
 def test_the_folder_it_tells_is_an_encoder_of_another_revision_that_embeds_every_picture(told, model):

@@ -13,14 +13,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from vidrank_assets.models.training import learning
 from vidrank_assets.models.training.learning import Plan, learned
+from vidrank_assets_tests.models.training.conftest import Asked
 from vidrank_assets_tests.models.training.toy_objective import Toy
 
 SHORT = {"max_epochs": 6, "batch_size": 40}
 N_STEPS = 6  # of an epoch
-
-
-class Asked(Exception):
-    pass
 
 
 @dataclass
@@ -45,18 +42,6 @@ def assert_same(one, other):
     assert one.curve == other.curve
     for name, expected in one.layers.state_dict().items():
         assert torch.equal(other.layers.state_dict()[name], expected), name
-
-
-@pytest.fixture
-def asked():
-    """SIGTERM raises, as Dagster's interrupts do."""
-
-    def refuse(number, frame):
-        raise Asked
-
-    before = signal.signal(signal.SIGTERM, refuse)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="module")

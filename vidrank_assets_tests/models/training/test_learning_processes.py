@@ -16,27 +16,12 @@ import torch
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.models.training.learning import Plan, learned
 from vidrank_assets.models.training.learning_processes import launched_processes, shared_out
+from vidrank_assets_tests.models.training.conftest import Asked
 from vidrank_assets_tests.models.training.toy_objective import Toy
 
 #: 203 examples in 6 batches, of which one has 33.
 PLAN = {"max_epochs": 6, "batch_size": 40, "accumulate": 2}
 ROOT = Path(__file__).parents[3]
-
-
-class Asked(Exception):
-    pass
-
-
-@pytest.fixture
-def asked():
-    """SIGTERM raises, as Dagster's interrupts do."""
-
-    def refuse(number, frame):
-        raise Asked
-
-    before = signal.signal(signal.SIGTERM, refuse)
-    yield
-    signal.signal(signal.SIGTERM, before)
 
 
 @dataclass
