@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass
 class EndingItsCaller(Toy):
-    """Where it works in a spawned process, it once sends SIGTERM to the process that spawned it."""
+    """Where it works in a spawned process, it once sends SIGTERM to the process that spawned it, and awaits its own."""
 
     flag: Path | None = None
     steps: int = 0
@@ -35,8 +36,19 @@ class EndingItsCaller(Toy):
         self.steps += 1
         if self.steps == 15 and os.environ.get("RANK") == "1" and not self.flag.exists():
             self.flag.touch()
-            os.kill(os.getppid(), signal.SIGTERM)
+            ask_and_be_asked(os.getppid())
         return super().losses(layers, batch)
+
+
+def ask_and_be_asked(caller):
+    """Send SIGTERM, and go on when it was passed on to this process: however late, it is in the same epoch."""
+    heard, woken = socket.socketpair()
+    woken.setblocking(False)
+    before = signal.set_wakeup_fd(woken.fileno())
+    os.kill(caller, signal.SIGTERM)
+    heard.settimeout(60)
+    assert heard.recv(1)[0] == signal.SIGTERM
+    signal.set_wakeup_fd(before)
 
 
 def fitted(processes, workplace=None, toy=None):
