@@ -152,12 +152,16 @@ def tune_encoder(
         str | None, typer.Option(help="a CLIP model by name or folder; VIDRANK_CLIP_MODEL at first")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="times that training goes over all pairs, at most", min=1)] = None,
+    seeing_epochs: Annotated[
+        int | None, typer.Option(help="times that it first goes over all pictures alone, for random weights", min=0)
+    ] = None,
 ) -> None:
     """Train the image encoder from pixels on pairs; run again after a kill, it goes on where it was."""
     from vidrank_assets.runs import runner
 
-    asked = {"last_blocks": None if all_ else last_blocks, "model": model, "max_epochs": epochs}
-    config = {name: value for name, value in asked.items() if value is not None or name == "last_blocks"}
+    given = {"model": model, "max_epochs": epochs, "seeing_epochs": seeing_epochs}
+    config: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    config["last_blocks"] = None if all_ else last_blocks
     with runner(report) as runs:
         for line in runs.tune_encoder(horizon, config):
             report(line)

@@ -21,9 +21,10 @@ from vidrank_assets.assets.resources import FolderStore
 from vidrank_assets.assets.run_id import run_id_of
 from vidrank_assets.assets.vectors import fused_vectors
 from vidrank_assets.errors import AlreadyStored, ArtifactMissing
+from vidrank_assets.features.encoders.clip import SETTING
 from vidrank_assets.features.encoders.transformers_model import weights
 from vidrank_assets.files import Stored
-from vidrank_assets.models.tuning.encoder_tuning import SETTING, Tuning
+from vidrank_assets.models.tuning.encoder_tuning import Tuning
 from vidrank_assets.models.tuning.first_thumbnails import first_thumbnails
 from vidrank_assets.models.tuning.pictured_videos import pictured
 from vidrank_assets.models.tuning.tuned_ranker import ENCODER, tuned_ranker

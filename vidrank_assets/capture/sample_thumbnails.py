@@ -26,10 +26,10 @@ _INK: Colour = (20, 20, 28)
 
 @dataclass(frozen=True)
 class Picture:
-    """What a thumbnail shows. The four parts go from 0 to 1; everything else is the channel's style, or chance.
+    """What a thumbnail shows. Its parts go from 0 to 1; everything else is the channel's style, or chance.
 
     warmth: background from blue to orange. contrast: bright on one side, dark on the other.
-    face: size of the face. clutter: number of badges over the picture.
+    face: size of the face. clutter: number of badges over the picture. expression: how far the mouth is open.
     host: whose face. accent: the channel's colour. chance: uniform numbers that place things.
     """
 
@@ -37,6 +37,7 @@ class Picture:
     contrast: float
     face: float
     clutter: float
+    expression: float
     caption: str
     host: int
     accent: int
@@ -83,7 +84,7 @@ class Picture:
         for side in (-1, 1):
             draw.ellipse(_square(x + side * 0.38 * radius, y - 0.12 * radius, 0.17 * radius), fill=_WHITE)
             draw.ellipse(_square(x + side * 0.38 * radius, y - 0.12 * radius, 0.09 * radius), fill=_INK)
-        mouth = 0.12 + 0.25 * self.chance[3]
+        mouth = 0.12 + 0.25 * self.expression
         draw.ellipse(
             (x - 0.3 * radius, y + (0.5 - mouth / 2) * radius, x + 0.3 * radius, y + (0.5 + mouth) * radius),
             fill=(150, 30, 40),

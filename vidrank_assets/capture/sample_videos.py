@@ -15,6 +15,8 @@ from vidrank_assets.capture.sample_channels import NICHES, PICTURE, identifier
 from vidrank_assets.capture.sample_draws import Floats, choice, normal, uniform
 
 _DAY_US = 86_400_000_000
+#: Which of a picture's uniform numbers opens the mouth, and the standard deviation of such a number.
+_EXPRESSION, _UNIFORM_SD = 3, 12**-0.5
 _SATURDAY = 5
 
 #: Shares of the videos, and one in so many titles ends in a question or an exclamation mark.
@@ -45,7 +47,8 @@ class Weights:
     """What each thing adds to a video's log views.
 
     words: of the title, by word or phrase, seen only by reading it.
-    picture: for one standard deviation of each part of the thumbnail.
+    picture: for one standard deviation of each part of the thumbnail. An expression adds nothing unless it is told to;
+    colours, edges and corners by place tell less of it than of any other part.
     form: question mark, exclamation mark, digit, weekend, and the log of the length over 8 minutes.
     noise_sd: what nothing explains.
     """
@@ -58,7 +61,7 @@ class Weights:
         )
     )
     picture: Mapping[str, float] = field(
-        default_factory=lambda: {"warmth": 0.32, "contrast": 0.24, "face": 0.36, "clutter": -0.26}
+        default_factory=lambda: {"warmth": 0.32, "contrast": 0.24, "face": 0.36, "clutter": -0.26, "expression": 0.0}
     )
     form: Mapping[str, float] = field(
         default_factory=lambda: {"question": 0.1, "exclamation": -0.06, "digit": 0.08, "weekend": 0.1, "length": 0.06}
@@ -69,7 +72,7 @@ class Weights:
 WEIGHTS = Weights()
 
 
-def published(seed: int, channels: pl.DataFrame, days: range) -> pl.DataFrame:
+def published(seed: int, channels: pl.DataFrame, days: range, weights: Weights = WEIGHTS) -> pl.DataFrame:
     """The videos that go online on those days (counted from 1970-01-01), by day and channel.
 
     Holds the columns of `channels`, what the API shows of the video, and the parts of its log views: `level` of the
@@ -83,16 +86,16 @@ def published(seed: int, channels: pl.DataFrame, days: range) -> pl.DataFrame:
     ids = [identifier(seed, f"video/{c}/{d}", 8) for c, d in zip(channel, day, strict=True)]
     frame = videos.with_columns(
         *_published_at(seed, videos),
-        *_title(seed, videos),
+        *_title(seed, videos, weights),
         *_length(seed, videos),
         *_picture(seed, videos),
         pl.Series("video_id", ids, pl.String),
-        pl.Series("noise_part", WEIGHTS.noise_sd * normal(seed, "noise", channel, day)),
+        pl.Series("noise_part", weights.noise_sd * normal(seed, "noise", channel, day)),
         pl.Series(
             "scale_days", 4.0 * np.exp(0.3 * videos["speed"].to_numpy() + 0.3 * normal(seed, "pace", channel, day))
         ),
     )
-    return _with_log_views(frame)
+    return _with_log_views(frame, weights)
 
 
 def uploads_before(day: str, *, after: int = 0) -> pl.Expr:
@@ -109,7 +112,7 @@ def _published_at(seed: int, videos: pl.DataFrame) -> list[pl.Series]:
     return [pl.Series("published_at", at).cast(pl.Datetime("us", "UTC")), pl.Series("weekend", weekend)]
 
 
-def _title(seed: int, videos: pl.DataFrame) -> list[pl.Series]:
+def _title(seed: int, videos: pl.DataFrame, weights: Weights) -> list[pl.Series]:
     channel, day = videos["channel"].to_numpy(), videos["day"].to_numpy()
     hooks, closers = list(_HOOKS), list(_CLOSERS)
     hook = [hooks[i] for i in choice(seed, "hook", len(hooks), channel, day)]
@@ -123,8 +126,7 @@ def _title(seed: int, videos: pl.DataFrame) -> list[pl.Series]:
         " ".join(words) + (f" {n}" if has else "") + {0: "?", 1: "!"}.get(m, "")
         for *words, n, has, m in zip(hook, subject, closer, take, digit, mark, strict=True)
     ]
-    weight = WEIGHTS.words
-    part = [sum(weight[word] for word in words) for words in zip(hook, subject, closer, strict=True)]
+    part = [sum(weights.words[word] for word in words) for words in zip(hook, subject, closer, strict=True)]
     return [
         pl.Series("title", titles, pl.String),
         pl.Series("caption", subject, pl.String),
@@ -150,18 +152,20 @@ def _length(seed: int, videos: pl.DataFrame) -> list[pl.Series]:
 
 def _picture(seed: int, videos: pl.DataFrame) -> list[pl.Series]:
     channel, day = videos["channel"].to_numpy(), videos["day"].to_numpy()
-    return [
+    styled = [
         pl.Series(part, videos[f"style_{part}"].to_numpy() + normal(seed, f"picture/{part}", channel, day))
         for part in PICTURE
     ]
+    mouth = uniform(seed, "chance", channel, day, _EXPRESSION)
+    return [*styled, pl.Series("expression", (mouth - 0.5) / _UNIFORM_SD)]
 
 
-def _with_log_views(videos: pl.DataFrame) -> pl.DataFrame:
-    picture = pl.sum_horizontal(WEIGHTS.picture[part] * pl.col(part) for part in PICTURE)
+def _with_log_views(videos: pl.DataFrame, weights: Weights) -> pl.DataFrame:
+    picture = pl.sum_horizontal(weight * pl.col(part) for part, weight in weights.picture.items())
     flags = pl.sum_horizontal(
-        WEIGHTS.form[flag] * pl.col(flag) for flag in ("question", "exclamation", "digit", "weekend")
+        weights.form[flag] * pl.col(flag) for flag in ("question", "exclamation", "digit", "weekend")
     )
-    length = WEIGHTS.form["length"] * (pl.col("seconds") / 480).log()
+    length = weights.form["length"] * (pl.col("seconds") / 480).log()
     parts = ("level", "title_part", "picture_part", "form_part", "noise_part")
     return (
         videos.with_columns(picture_part=picture, form_part=flags + length)
@@ -173,3 +177,8 @@ def _with_log_views(videos: pl.DataFrame) -> pl.DataFrame:
 def truncated(part: Floats) -> Floats:
     """A part of the picture as it can be drawn: from 0 to 1, linear within 2.4 standard deviations of the middle."""
     return np.clip(0.5 + part / 4.8, 0.0, 1.0)
+
+
+def openness(expression: Floats) -> Floats:
+    """How far a mouth of that expression is open: from 0 to 1, evenly drawn."""
+    return np.clip(0.5 + _UNIFORM_SD * expression, 0.0, 1.0)

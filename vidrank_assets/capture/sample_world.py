@@ -1,7 +1,7 @@
 """A synthetic world with known answers: channels, videos, thumbnails and growth, any day from a seed.
 
 Nothing here happened. Every row says `sample` in its source, every channel is called Synthetic, and every thumbnail
-carries the word. Title, thumbnail and channel really drive the views, by `sample_videos.WEIGHTS`.
+carries the word. Title, thumbnail and channel really drive the views, by `sample_videos.Weights`.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from vidrank_assets.capture.sample_channels import channels
 from vidrank_assets.capture.sample_draws import choice, uniform
 from vidrank_assets.capture.sample_growth import LAST_AGE_DAYS, capture_instants, captures, counters_at, log_growth
 from vidrank_assets.capture.sample_thumbnails import HEIGHT, N_CHANCES, WIDTH, Picture
-from vidrank_assets.capture.sample_videos import published, truncated, uploads_before
+from vidrank_assets.capture.sample_videos import WEIGHTS, Weights, openness, published, truncated, uploads_before
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.schema import INSTANT
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, SNAPSHOTS, THUMBNAILS
@@ -34,14 +34,18 @@ class SampleWorld:
     seed: the same seed is the same world, whatever days are asked for, in whatever order.
     n_channels: a little over a fifth of it is the number of videos a day.
     n_days: the days that `days` lists; the world itself goes on after them.
+    weights: what each thing adds to views.
     A number may be given as text, as it comes from a configuration. Raises InvalidInput: it is not a whole number, or
     there would be no channel or no day.
     """
 
     name: ClassVar[str] = "sample"
 
-    def __init__(self, seed: int | str = 42, *, n_channels: int | str = 60, n_days: int | str = 118) -> None:
+    def __init__(
+        self, seed: int | str = 42, *, n_channels: int | str = 60, n_days: int | str = 118, weights: Weights = WEIGHTS
+    ) -> None:
         self.seed = _whole("seed", seed)
+        self.weights = weights
         self.n_days = _whole("n_days", n_days, least=1)
         self._channels = channels(self.seed, _whole("n_channels", n_channels, least=1))
 
@@ -88,9 +92,8 @@ class SampleWorld:
 
         `sample_videos.published`, with what else the API shows of a video: `description`, `tags`, `duration_sec`.
         """
-        return _described(
-            published(self.seed, self._channels, range(_number(max(first, FIRST_DAY)), _number(last) + 1))
-        )
+        days = range(_number(max(first, FIRST_DAY)), _number(last) + 1)
+        return _described(published(self.seed, self._channels, days, self.weights))
 
     def counters(self, videos: pl.DataFrame, moment: datetime) -> pl.DataFrame:
         """`view_count`, `like_count` and `comment_count` of such videos at one moment after all were published."""
@@ -105,6 +108,7 @@ class SampleWorld:
         channel, day = videos["channel"].to_numpy(), videos["day"].to_numpy()
         chance = uniform(self.seed, "chance", channel[:, None], day[:, None], np.arange(N_CHANCES)[None, :])
         parts = [truncated(videos[part].to_numpy()).tolist() for part in ("warmth", "contrast", "face", "clutter")]
+        parts.append(openness(videos["expression"].to_numpy()).tolist())
         host, accent = (choice(self.seed, what, 6, channel) for what in ("host", "accent"))
         rows = zip(*parts, videos["caption"], host.tolist(), accent.tolist(), chance.tolist(), strict=True)
         return [Picture(*row) for row in rows]
@@ -135,7 +139,8 @@ class SampleWorld:
         """The videos that could be captured on those days."""
         first = _number(FIRST_DAY)
         numbers = [_number(day) for day in days] or [first - 1]
-        return published(self.seed, self._channels, range(max(first, min(numbers) - LAST_AGE_DAYS), max(numbers) + 1))
+        online = range(max(first, min(numbers) - LAST_AGE_DAYS), max(numbers) + 1)
+        return published(self.seed, self._channels, online, self.weights)
 
     def _captures(self, days: Sequence[date]) -> pl.DataFrame:
         wanted = [_number(day) for day in days]

@@ -21,7 +21,11 @@ class Opponents(NamedTuple):
 
 def opponents(picture: "Image", dtype: type[np.floating[Any]]) -> Opponents:
     """The planes of a picture in RGB."""
-    red, green, blue = np.asarray(picture, dtype).transpose(2, 0, 1) / 255
+    return opponents_of(*np.asarray(picture, dtype).transpose(2, 0, 1) / 255)
+
+
+def opponents_of(red: Any, green: Any, blue: Any) -> Opponents:
+    """The planes of primaries of 0 to 1, of one picture or of many, as arrays or as tensors."""
     return Opponents(0.299 * red + 0.587 * green + 0.114 * blue, red - green, (red + green) / 2 - blue)
 
 

@@ -11,13 +11,18 @@ from PIL import Image
 from vidrank_assets.capture.sample_thumbnails import HEIGHT, N_CHANCES, WIDTH, Picture
 from vidrank_assets.capture.sample_world import SampleWorld
 
-PLAIN = Picture(0.5, 0.2, 0.3, 0.0, caption="Robot", host=0, accent=3, chance=[0.5] * N_CHANCES)
+PLAIN = Picture(0.5, 0.2, 0.3, 0.0, 0.5, caption="Robot", host=0, accent=3, chance=[0.5] * N_CHANCES)
 BUSY = replace(PLAIN, clutter=1.0, chance=np.random.default_rng(0).random(N_CHANCES).tolist())
 
 
 def pixels(picture: Picture) -> np.ndarray:
     """(height, width, 3), from 0 to 1."""
     return np.asarray(Image.open(io.BytesIO(picture.jpeg())), float) / 255
+
+
+def share_of(colour: tuple[int, int, int], picture: Picture) -> float:
+    """Of the pixels, those of about that colour."""
+    return float((np.abs(pixels(picture) - np.array(colour) / 255).max(axis=2) < 0.1).mean())
 
 
 def edges(picture: Picture) -> float:
@@ -46,14 +51,19 @@ def test_more_contrast_is_brighter_on_the_left_and_darker_on_the_right():
 
 
 def test_a_larger_face_covers_more_of_the_picture():
-    def skin(face: float) -> float:
-        return float(
-            (np.abs(pixels(replace(PLAIN, face=face)) - np.array([255, 219, 172]) / 255).max(axis=2) < 0.1).mean()
-        )
-
-    sizes = [skin(face) for face in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    sizes = [share_of((255, 219, 172), replace(PLAIN, face=face)) for face in (0.0, 0.25, 0.5, 0.75, 1.0)]
     assert sizes == sorted(sizes)
     assert sizes[-1] > 5 * sizes[0]
+
+
+def test_a_stronger_expression_opens_the_mouth_wider_and_changes_nothing_else():
+    red = [share_of((150, 30, 40), replace(PLAIN, expression=each)) for each in (0.0, 0.5, 1.0)]
+    assert red == sorted(red)
+    assert red[-1] > 2 * red[0]
+    rows, columns = np.nonzero(np.abs(pixels(replace(PLAIN, expression=1.0)) - pixels(PLAIN)).max(axis=2) > 0.2)
+    assert rows.size > 0
+    assert np.ptp(rows) < HEIGHT / 4
+    assert np.ptp(columns) < WIDTH / 8
 
 
 def test_more_clutter_makes_more_edges():

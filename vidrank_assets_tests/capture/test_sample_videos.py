@@ -6,7 +6,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from vidrank_assets.capture.sample_channels import channels
-from vidrank_assets.capture.sample_videos import WEIGHTS, published, truncated, uploads_before
+from vidrank_assets.capture.sample_videos import WEIGHTS, Weights, openness, published, truncated, uploads_before
 
 MONDAY = 20_458  # 2026-01-05
 
@@ -69,3 +69,16 @@ def test_most_videos_last_minutes_and_a_few_are_shorts_very_long_or_live(videos)
 
 def test_a_part_of_a_picture_is_drawn_in_proportion_and_at_most_whole():
     np.testing.assert_allclose(truncated(np.array([-9.0, -1.2, 0.0, 2.4, 9.0])), [0, 0.25, 0.5, 1, 1])
+
+
+def test_an_expression_is_drawn_evenly_and_adds_what_the_weights_of_a_world_say(videos):
+    """By default nothing."""
+    expression = videos["expression"]
+    assert np.histogram(openness(expression.to_numpy()), bins=4, range=(0, 1))[0] / len(videos) == pytest.approx(
+        [0.25] * 4, abs=0.03
+    )
+    assert expression.std() == pytest.approx(1, abs=0.03)
+    loud = published(
+        42, channels(42, 60), range(MONDAY, MONDAY + 100), Weights(picture={**WEIGHTS.picture, "expression": 0.5})
+    )
+    np.testing.assert_allclose(loud["log_final"], videos["log_final"] + 0.5 * expression, atol=1e-9)

@@ -145,7 +145,7 @@ def test_scores_of_any_shape_are_between_0_and_1(size):
 
 CHANCE = np.random.default_rng(7).random((16, N_CHANCES))
 PICTURES = [
-    Picture(0.4, 0.5, 0.5, 0.3, caption, host, accent, chance)
+    Picture(0.4, 0.5, 0.5, 0.3, chance[3], caption, host, accent, chance)
     for (caption, host, accent), chance in zip(
         [("Laptop", 0, 0), ("Boss", 1, 3), ("Rome", 4, 1), ("Prank", 2, 5)] * 4, CHANCE.tolist(), strict=True
     )

@@ -22,7 +22,7 @@ from vidrank_assets.settings import Settings
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_SETTING = "VIDRANK_CLIP_MODEL"
+SETTING = "VIDRANK_CLIP_MODEL"
 _BATCH = 64
 
 
@@ -38,10 +38,10 @@ class Clip(Encoder[bytes]):
 
     def __init__(self, model: str) -> None:
         """model: a name on the Hugging Face hub, or a local folder. Raises EncoderUnavailable: it cannot be had."""
-        self._files = weights(model, setting=_SETTING)
+        self._files = weights(model, setting=SETTING)
         self._on = precision()
         self._config = half_configuration(
-            self._files.folder, kind="clip", half="vision", setting=_SETTING, such_as="openai/clip-vit-large-patch14"
+            self._files.folder, kind="clip", half="vision", setting=SETTING, such_as="openai/clip-vit-large-patch14"
         )
         self.revision = f"{self._files.identity}-{self._on.numbers}"
         self.dim = int(self._config.projection_dim)
@@ -54,7 +54,7 @@ class Clip(Encoder[bytes]):
     def _model(self) -> Any:
         from transformers import CLIPVisionModelWithProjection
 
-        options = {"setting": _SETTING, "config": self._config}
+        options = {"setting": SETTING, "config": self._config}
         return load_model(CLIPVisionModelWithProjection, self._files.folder, self._on, **options)
 
     @cached_property

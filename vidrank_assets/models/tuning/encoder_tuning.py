@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from vidrank_assets.features.encoders.clip import SETTING
 from vidrank_assets.features.encoders.transformers_model import weights
 from vidrank_assets.models.ranking.ranker_objective import PairObjective, RankerPlan
 from vidrank_assets.models.ranking.ranking_regressor import share_in_order
@@ -17,8 +18,6 @@ from vidrank_assets.models.training.objective import Batch, Layers, Tensor
 from vidrank_assets.models.training.trained_weights import restore_weights
 from vidrank_assets.models.tuning.thumbnail_pixels import MEMORY_MIB, ThumbnailPixels
 from vidrank_assets.models.tuning.vision_model import embeddings, encoded, moved, trained_groups, vision_model
-
-SETTING = "VIDRANK_CLIP_MODEL"
 
 #: What the loss reads of videos; the rest is of pairs.
 _OF_VIDEOS = ("vectors", "ctr", "sub_scores")
@@ -36,6 +35,12 @@ class Tuning(RankerPlan):
     batch_size: int = Field(64, ge=1, description="pairs per step of the optimiser, of all processes together")
     precision: Literal["fp32", "bf16"] = Field("bf16", description="of the layers' arithmetic on a GPU")
     moved: int = Field(0, ge=0, description="pixels by which pictures are moved at most while they are learned from")
+    seeing_epochs: int = Field(
+        0,
+        ge=0,
+        description="times that the encoder first goes over all pictures alone; weights that know nothing need it",
+    )
+    seeing_rate: float = Field(2e-3, gt=0, description="step size of AdamW for all of the encoder in those epochs")
     gradient_checkpointing: bool = Field(False, description="compute activations twice to keep fewer of them")
     memory_mib: int = Field(MEMORY_MIB, ge=0, description="what decoded pictures may take in memory, of each process")
 
@@ -47,7 +52,8 @@ class TuningObjective(PairObjective):
     vectors and val_vectors: as the untuned encoder makes them; their blocks are `image`, then `text`. They decide the
     scale in which the heads read. pictures and val_pictures: (n_videos,), their numbers among `pixels`.
     model: the folder of the encoder to begin with. start: weights of a ranker of `vectors` to begin with: heads that
-    know nothing would spoil the encoder before they know something.
+    know nothing would spoil the encoder before they know something. With those of its `encoder`, if they are others
+    than the folder's.
 
     A picture of a step is encoded once, whatever the number of its pairs. Mixup mixes vectors, of pairs that are worked
     on at a time: partners from elsewhere in the batch would have to be encoded too.
@@ -70,8 +76,8 @@ class TuningObjective(PairObjective):
     def layers(self) -> Layers:
         """A ranker of the vectors, with the encoder as its part `encoder`."""
         layers = super().layers()
-        restore_weights(layers, self.start)
         layers.encoder = vision_model(self.model)
+        restore_weights(layers, self.start)
         if self.plan.gradient_checkpointing:
             layers.encoder.activation_checkpointing_enable({"use_reentrant": False})
         return layers

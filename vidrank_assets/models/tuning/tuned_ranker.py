@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vidrank_assets.features.encoders.clip import SETTING
 from vidrank_assets.features.encoders.transformers_model import weights
 from vidrank_assets.features.vectors import Matrix, Vectors
 from vidrank_assets.models.base import Vector
 from vidrank_assets.models.pairwise_ranker import EVENTS
 from vidrank_assets.models.ranking.ranker_objective import PairObjective, RankerPlan
+from vidrank_assets.models.ranking_inputs import blocks_of
 from vidrank_assets.models.training.learning import Learned, learned
-from vidrank_assets.models.training.objective import Epoch, Layers
-from vidrank_assets.models.tuning.encoder_tuning import SETTING, Tuning, TuningObjective
+from vidrank_assets.models.training.objective import Epoch, Layers, Tensor
+from vidrank_assets.models.tuning.encoder_tuning import Tuning, TuningObjective
 from vidrank_assets.models.tuning.pictured_videos import Pictured
+from vidrank_assets.models.tuning.seeing import Seeing, SeeingObjective
 from vidrank_assets.models.tuning.vision_model import assert_has_blocks, encoded_by, save_vision_model, vision_model
 
 #: The folder of the encoder within that of a tuned ranker: what VIDRANK_CLIP_MODEL names.
 ENCODER = "encoder"
 
 SCORED = ("val", "test")
+Facts = Mapping[str, str | int | float]
 #: Scores, (n_videos,), by part.
 Scores = Mapping[str, Vector]
 
@@ -39,7 +43,7 @@ class TunedRanker:
     processor: Any
     scores: Mapping[str, Scores]
     curve: Sequence[Epoch]
-    facts: Mapping[str, str | int | float]
+    facts: Facts
     events: Path | None
 
     def save(self, folder: Path) -> None:
@@ -65,18 +69,23 @@ def tuned_ranker(
 ) -> TunedRanker:
     """Train heads on the vectors that the encoder of a folder gives (phase 1), then heads and encoder from pixels.
 
+    With `seeing_epochs` the encoder has learned to see before both, and "untuned" is what it was then.
+
     workplace: where a killed training goes on from, as `learned` takes it.
     Raises EncoderUnavailable: the folder has no CLIP model. InvalidInput: it has fewer blocks than are to be trained.
     """
     encoder = vision_model(model)
     assert_has_blocks(encoder, tuning.last_blocks)
+    seen: Facts = {}
+    if tuning.seeing_epochs:
+        encoder, seen = _seeing(videos, model, tuning, seed=seed, workplace=workplace and workplace / "seeing")
     untuned = _vectors(videos, encoder)
     begun = _heads(videos, untuned, tuning, seed=seed, workplace=workplace and workplace / "heads")
     train, val = (videos.parts[part] for part in ("train", "val"))
     objective = TuningObjective(
         untuned["train"], train.comparisons, untuned["val"], val.comparisons, tuning,
         pixels=videos.pixels, pictures=train.pictures, val_pictures=val.pictures, model=model,
-        start=begun.layers.state_dict(),
+        start={**begun.layers.state_dict(), **(_as_part(encoder) if seen else {})},
     )  # fmt: skip
     place = workplace and workplace / ENCODER
     layers, curve, facts = learned(objective, tuning, seed=seed, workplace=place)
@@ -88,8 +97,29 @@ def tuned_ranker(
     told = {"model": weights(str(model), setting=SETTING).identity, "val_pairwise_auc_of_training": facts["score"]}
     kept = {name: fact for name, fact in facts.items() if name != "score"}
     of_pairs = {f"{part}_pairs": len(each.comparisons.pairs) for part, each in videos.parts.items()}
-    every = {**told, **kept, **of_pairs, **videos.left_out}
+    every = {**told, **seen, **kept, **of_pairs, **videos.left_out}
     return TunedRanker(layers, videos.pixels.processor, scores, curve, every, place and place / EVENTS)
+
+
+def _seeing(
+    videos: Pictured, model: Path, tuning: Tuning, *, seed: int, workplace: Path | None
+) -> tuple[Layers, Facts]:
+    """The encoder of the folder after it has learned to see, and how well it does."""
+    shared = {name: value for name, value in tuning.model_dump().items() if name in Seeing.model_fields}
+    epochs = {"max_epochs": tuning.seeing_epochs, "patience": tuning.seeing_epochs}
+    plan = Seeing(**{**shared, **epochs, "learning_rate": tuning.seeing_rate})
+    train, val = (videos.parts[part] for part in ("train", "val"))
+    stored, val_stored = (blocks_of(each.stored, ["image"]).matrix for each in (train, val))
+    patch = vision_model(model).config.patch_size
+    objective = SeeingObjective(
+        stored, val_stored, plan, videos.pixels, train.pictures, val.pictures, model=model, patch=patch
+    )
+    layers, _, facts = learned(objective, plan, seed=seed, workplace=workplace)
+    return layers["encoder"], {"val_error_of_seeing": -float(facts["score"]), "seeing_epochs": facts["best_epoch"]}
+
+
+def _as_part(encoder: Layers) -> dict[str, Tensor]:
+    return {f"encoder.{name}": part for name, part in encoder.state_dict().items()}
 
 
 def _on_stored(videos: Pictured, tuning: Tuning, *, seed: int, workplace: Path | None) -> Scores:

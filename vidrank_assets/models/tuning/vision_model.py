@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from vidrank_assets.errors import InvalidInput
+from vidrank_assets.features.encoders.clip import SETTING
 from vidrank_assets.features.encoders.transformers_model import (
     Precision,
     half_configuration,
@@ -15,7 +16,6 @@ from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.models.training.objective import Layers, Tensor
 from vidrank_assets.models.tuning.thumbnail_pixels import Pictures, ThumbnailPixels
 
-_SETTING = "VIDRANK_CLIP_MODEL"
 _SUCH_AS = "openai/clip-vit-large-patch14"
 #: Pictures that go through a model at once where nothing is learned.
 _AT_ONCE = 128
@@ -28,9 +28,9 @@ def vision_model(folder: Path) -> Layers:
     """
     from transformers import CLIPVisionModelWithProjection
 
-    config = half_configuration(folder, kind="clip", half="vision", setting=_SETTING, such_as=_SUCH_AS)
+    config = half_configuration(folder, kind="clip", half="vision", setting=SETTING, such_as=_SUCH_AS)
     on = Precision("cpu", "fp32")
-    return load_model(CLIPVisionModelWithProjection, folder, on, setting=_SETTING, config=config)
+    return load_model(CLIPVisionModelWithProjection, folder, on, setting=SETTING, config=config)
 
 
 def embeddings(model: Layers, pixels: Tensor, processor: Any) -> Tensor:

@@ -10,6 +10,7 @@ from vidrank_assets.models.tuning import tuned_ranker as module
 from vidrank_assets.models.tuning.encoder_tuning import Tuning
 from vidrank_assets.models.tuning.pictured_videos import pictured
 from vidrank_assets.models.tuning.tuned_ranker import tuned_ranker
+from vidrank_assets.models.tuning.vision_model import encoded_by
 from vidrank_assets_tests.models.tuning.bright_pictures import BrightPictures, saved_model
 
 BRIGHT = BrightPictures(5)
@@ -49,6 +50,29 @@ def test_tuning_begins_with_the_heads_that_were_learned_on_the_untuned_encoder(v
     for name, part in begun.layers.state_dict().items():
         assert part.equal(layers[name])
     assert dict(on_stored.vectors.blocks) == {"image": 3, "text": 2}
+
+
+def test_an_encoder_that_shall_see_first_is_begun_with_what_it_has_learned_to_see(videos, model, monkeypatch):
+    seen = []
+
+    def remembered(objective, plan, **options):
+        seen.append((objective, learned(objective, plan.model_copy(update={"max_epochs": 1}), **options)))
+        return seen[-1][1]
+
+    learned = module.learned
+    monkeypatch.setattr(module, "learned", remembered)
+    found = tuned_ranker(videos, model, QUICK.model_copy(update={"seeing_epochs": 2}), seed=1)
+    (_, saw), (_, begun), (tuning, _), _ = seen
+    assert found.facts["val_error_of_seeing"] == -saw.facts["score"]
+    layers = tuning.layers().state_dict()
+    for name, part in saw.layers["encoder"].state_dict().items():
+        assert part.equal(layers[f"encoder.{name}"])
+    for name, part in begun.layers.state_dict().items():
+        assert part.equal(layers[name])
+    vectors = videos.parts["train"].seen_by(
+        encoded_by(saw.layers["encoder"], videos.pixels, videos.parts["train"].pictures)
+    )
+    np.testing.assert_allclose(tuning.vectors.matrix, vectors.matrix, atol=1e-5)
 
 
 def test_scores_are_of_the_videos_of_val_and_test_by_each_who_ranks_them(ranker, videos):

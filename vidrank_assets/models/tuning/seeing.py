@@ -1,0 +1,141 @@
+"""An image encoder that knows nothing learns to see, from pictures alone, before it learns which of them win."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidrank_assets.features.encoders.clip import SETTING
+from vidrank_assets.features.encoders.transformers_model import weights
+from vidrank_assets.features.vectors import Matrix
+from vidrank_assets.models.training.objective import Batch, Layers, Objective, Plan, Tensor
+from vidrank_assets.models.tuning.patch_measures import N_MEASURES, patch_measures
+from vidrank_assets.models.tuning.thumbnail_pixels import ThumbnailPixels
+from vidrank_assets.models.tuning.vision_model import moved, scaled, vision_model
+
+#: Pictures of train from which means and deviations of the measures are taken.
+_MEASURED = 1_024
+_LEAST_DEVIATION = 1e-4
+
+
+class Seeing(Plan):
+    """What may be set of it."""
+
+    learning_rate: float = Field(2e-3, gt=0, description="step size of AdamW for all of the encoder")
+    batch_size: int = Field(64, ge=1, description="pictures per step of the optimiser, of all processes together")
+    moved: int = Field(0, ge=0, description="pixels by which pictures are moved at most while they are learned from")
+
+
+@dataclass
+class SeeingObjective(Objective):
+    """What each patch of a picture shows, from the patch's own place, and what the store's vector says, from the whole.
+
+    An example is a picture of train. `patches` is the mean squared error of `patch_measures`, as a linear function of
+    what the encoder's last block makes of the patch; `vectors` that of the stored vector, as one of the encoder's own
+    vector. Both in units of their deviation on train.
+    stored and val_stored: (n_videos, d_stored), zeros where a video has none. pictures and val_pictures: (n_videos,),
+    their numbers among `pixels`. model: the folder of the encoder to begin with. patch: the side of its patches.
+    Source of learning measures of patches: Wei et al. 2022, Masked feature prediction for self-supervised visual
+    pre-training (here nothing is masked); of learning another model's vectors: Hinton et al. 2015, Distilling the
+    knowledge in a neural network.
+    """
+
+    stored: Matrix
+    val_stored: Matrix
+    plan: Seeing
+    pixels: ThumbnailPixels
+    pictures: NDArray[np.int64]
+    val_pictures: NDArray[np.int64]
+    model: Path
+    patch: int
+
+    heavy = True
+
+    def __post_init__(self) -> None:
+        import torch
+
+        self.n_examples = len(self.pictures)
+        self.identity = self._digest()
+        measures = patch_measures(torch.from_numpy(self.pixels.of(self.pictures[:_MEASURED])), self.patch)
+        self._of_patches = _Scale.of(measures.flatten(0, 1))
+        stored = torch.from_numpy(self.stored)
+        self._of_vectors = _Scale.of(stored[_known(stored)])
+
+    def layers(self) -> Layers:
+        """The encoder, and what is read off it."""
+        from torch import nn
+
+        encoder = vision_model(self.model)
+        of_patch = nn.Linear(encoder.config.hidden_size, N_MEASURES)
+        of_whole = nn.Linear(encoder.config.projection_dim, self.stored.shape[1])
+        return nn.ModuleDict({"encoder": encoder, "patches": of_patch, "vectors": of_whole})
+
+    def groups(self, layers: Layers) -> list[dict[str, Any]]:
+        """One, of all there is."""
+        return [{"params": list(layers.parameters()), "lr": self.plan.learning_rate, "name": "seeing"}]
+
+    def losses(self, layers: Layers, batch: Batch) -> Mapping[str, Tensor]:
+        """`patches` and `vectors` of the pictures."""
+        import torch
+
+        device, own = batch.whole.device, batch.whole[batch.own].cpu().numpy()
+        pixels = torch.from_numpy(self.pixels.of(self.pictures[own])).to(device)
+        if self.plan.moved:
+            pixels = moved(pixels, self.plan.moved, batch.generator)
+        return self._errors(layers, pixels, torch.from_numpy(self.stored[own]).to(device))
+
+    def score(self, layers: Layers) -> float:
+        """Less the mean error of val's pictures."""
+        import torch
+
+        device, size = next(layers.parameters()).device, self.plan.batch_size
+        total = 0.0
+        vectors: tuple[Tensor, ...] = torch.split(torch.from_numpy(self.val_stored), size)
+        for pixels, stored in zip(self.pixels.in_batches(self.val_pictures, size), vectors, strict=True):
+            errors = self._errors(layers, torch.from_numpy(pixels).to(device), stored.to(device))
+            total += sum(float(each.sum()) for each in errors.values())
+        return -total / len(self.val_pictures)
+
+    def _errors(self, layers: Layers, pixels: Tensor, stored: Tensor) -> dict[str, Tensor]:
+        import torch
+
+        outputs = layers["encoder"](scaled(pixels, self.pixels.processor))
+        unit = torch.nn.functional.normalize(outputs.image_embeds, dim=1)
+        patches = layers["patches"](outputs.last_hidden_state[:, 1:])  # the first is of the whole
+        vectors = layers["vectors"](unit * unit.shape[1] ** 0.5)
+        measures = self._of_patches.less(patch_measures(pixels, self.patch))
+        error = (vectors - self._of_vectors.less(stored)).square().sum(dim=1) / max(1, stored.shape[1])
+        return {"patches": (patches - measures).square().mean(dim=(1, 2)), "vectors": error * _known(stored)}
+
+    def _digest(self) -> str:
+        digest = sha256(f"{self.stored.shape} {self.val_stored.shape}".encode())
+        digest.update(weights(str(self.model), setting=SETTING).identity.encode())
+        digest.update(self.pixels.identity.encode())
+        for array in (self.stored, self.val_stored, self.pictures, self.val_pictures):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+class _Scale(NamedTuple):
+    """Mean and standard deviation of columns; a column that hardly varies is left as small as it is."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor) -> Self:
+        mean = rows.mean(dim=0)
+        deviation = (rows - mean).square().mean(dim=0).sqrt()
+        return cls(mean, deviation.where(deviation > _LEAST_DEVIATION, 1.0))
+
+    def less(self, rows: Tensor) -> Tensor:
+        return (rows - self.mean.to(rows.device)) / self.deviation.to(rows.device)
+
+
+def _known(stored: Tensor) -> Tensor:
+    return (stored != 0).any(dim=1)
