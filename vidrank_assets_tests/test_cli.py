@@ -7,9 +7,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from vidrank_assets.assets.encoder_tuning import EncoderTuningConfig
 from vidrank_assets.capture.sample_world import SampleWorld
 from vidrank_assets.cli import app
-from vidrank_assets.runs import _loaded
+from vidrank_assets.runs import Runner, _loaded
 from vidrank_assets_tests.fake_youtube import FakeYouTube
 
 
@@ -134,6 +135,27 @@ def test_without_a_trained_ranker_nothing_is_compared(vidrank, home, tmp_path):
     asked = (str(tmp_path / "a.jpg"), "--title", "one", "--title", "another", "--channel", "c")
     status, printed = vidrank("compare", *asked)
     assert status == 1 and printed.startswith("ArtifactMissing: "), printed
+
+
+@pytest.mark.parametrize(
+    ("given", "config"),
+    [
+        ([], {"last_blocks": 4}),
+        (["--all", "--model", "here"], {"last_blocks": None, "model": "here"}),
+        (["--seeing-epochs", "12", "--epochs", "8"], {"last_blocks": 4, "seeing_epochs": 12, "max_epochs": 8}),
+    ],
+)
+def test_a_tuning_is_configured_by_what_is_given_and_prints_what_came_of_it(vidrank, home, monkeypatch, given, config):
+    asked = []
+
+    def tuned(_, *arguments):
+        asked.append(arguments)
+        return ["test  tuned  0.9"]
+
+    monkeypatch.setattr(Runner, "tune_encoder", tuned)
+    assert vidrank("tune-encoder", "--horizon", "14d", *given) == (0, "test  tuned  0.9\n")
+    assert asked == [("14d", config)]
+    EncoderTuningConfig(**config)
 
 
 def test_without_recorded_runs_the_list_of_them_is_empty(vidrank, home):
