@@ -22,9 +22,7 @@ def first_thumbnails(thumbnails: pl.LazyFrame, training_pairs: pl.DataFrame) -> 
         turn = left.unique("video_id", keep="first", maintain_order=True)
         pictures = thumbnails.join(turn.lazy(), on=key, how="semi").select("video_id", "image").collect()
         shown = dict(pictures.iter_rows())
-        readable = {
-            video: image for video, image in shown.items() if not isinstance(decoded(image, at_least=_LEAST), str)
-        }
+        readable = {video: image for video, image in shown.items() if _readable(image)}
         chosen = {**shown, **chosen, **readable}
         left = left.join(turn, on=key, how="anti", maintain_order="left")
         left = left.filter(~pl.col("video_id").is_in(list(readable)))
