@@ -16,7 +16,7 @@ from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.models.training.objective import Batch, Layers, Objective, Plan, Tensor
 from vidrank_assets.models.tuning.patch_measures import N_MEASURES, patch_measures
 from vidrank_assets.models.tuning.thumbnail_pixels import ThumbnailPixels
-from vidrank_assets.models.tuning.vision_model import moved, scaled, vision_model
+from vidrank_assets.models.tuning.vision_model import moved, scaled, vision_configuration, vision_model
 
 #: Pictures of train from which means and deviations of the measures are taken.
 _MEASURED = 1_024
@@ -39,7 +39,7 @@ class SeeingObjective(Objective):
     what the encoder's last block makes of the patch; `vectors` that of the stored vector, as one of the encoder's own
     vector. Both in units of their deviation on train.
     stored and val_stored: (n_videos, d_stored), zeros where a video has none. pictures and val_pictures: (n_videos,),
-    their numbers among `pixels`. model: the folder of the encoder to begin with. patch: the side of its patches.
+    their numbers among `pixels`. model: the folder of the encoder to begin with.
     Source of learning measures of patches: Wei et al. 2022, Masked feature prediction for self-supervised visual
     pre-training (here nothing is masked); of learning another model's vectors: Hinton et al. 2015, Distilling the
     knowledge in a neural network.
@@ -52,7 +52,6 @@ class SeeingObjective(Objective):
     pictures: NDArray[np.int64]
     val_pictures: NDArray[np.int64]
     model: Path
-    patch: int
 
     heavy = True
 
@@ -61,8 +60,9 @@ class SeeingObjective(Objective):
 
         self.n_examples = len(self.pictures)
         self.identity = self._digest()
-        measures = patch_measures(torch.from_numpy(self.pixels.of(self.pictures[:_MEASURED])), self.patch)
-        self._of_patches = _Scale.of(measures.flatten(0, 1))
+        self._patch: int = vision_configuration(self.model).patch_size
+        some = torch.from_numpy(self.pixels.of(self.pictures[:_MEASURED]))
+        self._of_patches = _Scale.of(patch_measures(some, self._patch).flatten(0, 1))
         stored = torch.from_numpy(self.stored)
         self._of_vectors = _Scale.of(stored[_known(stored)])
 
@@ -108,7 +108,7 @@ class SeeingObjective(Objective):
         unit = torch.nn.functional.normalize(outputs.image_embeds, dim=1)
         patches = layers["patches"](outputs.last_hidden_state[:, 1:])  # the first is of the whole
         vectors = layers["vectors"](unit * unit.shape[1] ** 0.5)
-        measures = self._of_patches.less(patch_measures(pixels, self.patch))
+        measures = self._of_patches.less(patch_measures(pixels, self._patch))
         error = (vectors - self._of_vectors.less(stored)).square().sum(dim=1) / max(1, stored.shape[1])
         return {"patches": (patches - measures).square().mean(dim=(1, 2)), "vectors": error * _known(stored)}
 

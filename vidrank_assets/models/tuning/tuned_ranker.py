@@ -110,12 +110,10 @@ def _seeing(
     plan = Seeing(**{**shared, **epochs, "learning_rate": tuning.seeing_rate})
     train, val = (videos.parts[part] for part in ("train", "val"))
     stored, val_stored = (blocks_of(each.stored, ["image"]).matrix for each in (train, val))
-    patch = vision_model(model).config.patch_size
-    objective = SeeingObjective(
-        stored, val_stored, plan, videos.pixels, train.pictures, val.pictures, model=model, patch=patch
-    )
+    objective = SeeingObjective(stored, val_stored, plan, videos.pixels, train.pictures, val.pictures, model)
     layers, _, facts = learned(objective, plan, seed=seed, workplace=workplace)
-    return layers["encoder"], {"val_error_of_seeing": -float(facts["score"]), "seeing_epochs": facts["best_epoch"]}
+    told = {"val_error_of_seeing": -float(facts["score"]), "best_epoch_of_seeing": facts["best_epoch"]}
+    return layers["encoder"], told
 
 
 def _as_part(encoder: Layers) -> dict[str, Tensor]:

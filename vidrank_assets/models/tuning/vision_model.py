@@ -21,6 +21,14 @@ _SUCH_AS = "openai/clip-vit-large-patch14"
 _AT_ONCE = 128
 
 
+def vision_configuration(folder: Path) -> Any:
+    """The `CLIPVisionConfig` of the model of a folder.
+
+    Raises EncoderUnavailable: there is no CLIP model.
+    """
+    return half_configuration(folder, kind="clip", half="vision", setting=SETTING, such_as=_SUCH_AS)
+
+
 def vision_model(folder: Path) -> Layers:
     """The model of a folder in fp32 on the CPU, as `features.encoders.clip` reads it.
 
@@ -28,9 +36,8 @@ def vision_model(folder: Path) -> Layers:
     """
     from transformers import CLIPVisionModelWithProjection
 
-    config = half_configuration(folder, kind="clip", half="vision", setting=SETTING, such_as=_SUCH_AS)
     on = Precision("cpu", "fp32")
-    return load_model(CLIPVisionModelWithProjection, folder, on, setting=SETTING, config=config)
+    return load_model(CLIPVisionModelWithProjection, folder, on, setting=SETTING, config=vision_configuration(folder))
 
 
 def embeddings(model: Layers, pixels: Tensor, processor: Any) -> Tensor:

@@ -37,7 +37,7 @@ def objective(videos, model):
             np.array([[BRIGHT.brightness[BRIGHT.ids.index(video)]] for video in part.stored.video_ids], np.float32)
             for part in (train, val)
         ]
-        return SeeingObjective(*known, plan, videos.pixels, train.pictures, val.pictures, model=model, patch=8)
+        return SeeingObjective(*known, plan, videos.pixels, train.pictures, val.pictures, model)
 
     return made
 
