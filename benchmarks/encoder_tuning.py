@@ -6,7 +6,7 @@ on the CPU or GPU (phase 2), and prints its pairwise AUC on test pairs beside he
 picture, title and form are worth. The model has learned to see before, from the pictures alone.
 
 The world is one in which it is most of all a face's expression that counts, of which the default vectors tell least.
-`--world default` is that of the demo: there they tell almost all that pictures are worth, and little is left for pixels.
+`--world default` is that of the demo: there they tell almost all that pictures are worth; little is left for pixels.
 
 `speed` takes steps of phase 2 (last 4 blocks) and phase 3 (all) with random weights, in fp32 and bf16, with and without
 gradient checkpointing, and prints pictures a second and the highest memory. ViT-L/14 on a GPU; without one a small
