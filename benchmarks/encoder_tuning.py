@@ -5,8 +5,8 @@ on the CPU or GPU (phase 2), and prints its pairwise AUC on test pairs beside he
 `thumbnail_statistics` and `title_ngrams` (phase 1), on the untuned model's, and beside what the world says that
 picture, title and form are worth. The model has learned to see before, from the pictures alone.
 
-The world is one in which it is most of all a face's expression that counts, of which the default vectors tell least.
-`--world default` is that of the demo: there they tell almost all that pictures are worth; little is left for pixels.
+The world is that of the demo, but that the expression of a face counts too: of it the default vectors tell least.
+With `--world default` they tell almost all that pictures are worth, and little is left to be won from pixels.
 
 `speed` takes steps of phase 2 (last 4 blocks) and phase 3 (all) with random weights, in fp32 and bf16, with and without
 gradient checkpointing, and prints pictures a second and the highest memory. ViT-L/14 on a GPU; without one a small
@@ -63,10 +63,7 @@ SMALL = CLIPVisionConfig(
 )  # fmt: skip
 #: Weights that know nothing are learned faster than those that are tuned.
 FROM_NOTHING = Tuning(encoder_rate=5e-4, rate_decay=1.0, learning_rate=3e-4, moved=3, seeing_epochs=12, max_epochs=8)
-WORLDS = {
-    "expressive": Weights(picture={"warmth": 0.1, "contrast": 0.1, "face": 0.1, "clutter": -0.1, "expression": 0.5}),
-    "default": WEIGHTS,
-}
+WORLDS = {"expressive": Weights(picture={**WEIGHTS.picture, "expression": 0.5}), "default": WEIGHTS}
 VIT_L_14 = CLIPVisionConfig(
     image_size=224, patch_size=14, hidden_size=1024, intermediate_size=4096, num_hidden_layers=24,
     num_attention_heads=16, projection_dim=768,
