@@ -69,7 +69,7 @@ def tuned_encoder(
 ) -> dg.MaterializeResult[Any]:
     """A CLIP image encoder learned from pixels with the ranker: its last blocks (phase 2), or all of it (phase 3).
 
-    Judged on val and test pairs beside heads alone (phase 1), on the encoder as it was and on the vectors of the store.
+    Judged on val and test pairs beside heads alone (phase 1), on the encoder before pairs and on vectors of the store.
     A killed tuning goes on where it was. Nothing embeds with it until VIDRANK_CLIP_MODEL names its folder: then it is
     another revision, and every picture is embedded anew.
     """

@@ -108,7 +108,8 @@ class Picture:
         draw.text((18, 8), "SYNTHETIC", _WHITE, _font(10))
 
 
-#: Uniform numbers that a picture needs: four for the background and the face, four for each of 14 badges.
+#: Uniform numbers that a picture needs: three for background and face, one that `expression` is drawn from, and four
+#: for each of 14 badges.
 N_CHANCES = 4 + 4 * 14
 
 

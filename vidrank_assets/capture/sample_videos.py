@@ -1,7 +1,7 @@
 """The videos of the sample world: title, picture, and the log views that they are worth.
 
 Views are made of known parts that add up on the log scale: the channel, the title's words, the picture, the moment and
-form of publication, and noise. `WEIGHTS` is the truth that a model may find.
+form of publication, and noise. `Weights` are the truth that a model may find, by default `WEIGHTS`.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ _SUBJECT_STEPS = (0.28, 0.2, 0.12, 0.04, -0.04, -0.12, -0.2, -0.28)
 
 @dataclass(frozen=True)
 class Weights:
-    """What each thing adds to a video's log views.
+    """What each thing adds to a video's log views; all of them are named.
 
     words: of the title, by word or phrase, seen only by reading it.
     picture: for one standard deviation of each part of the thumbnail. An expression adds nothing unless it is told to;

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 from polars.testing import assert_frame_equal
 
+from vidrank_assets.capture.sample_videos import WEIGHTS, Weights
 from vidrank_assets.capture.sample_world import FIRST_DAY, SampleWorld
 from vidrank_assets.catalog import SOURCES
 from vidrank_assets.dataset.metric_definition import BREAKS
 from vidrank_assets.errors import InvalidInput
+from vidrank_assets.features.encoders.thumbnail_statistics import ThumbnailStatistics
 from vidrank_assets.settings import Settings
 from vidrank_assets.tables import CHANNEL_SNAPSHOTS, REJECTED_CAPTURES, SNAPSHOTS, THUMBNAILS
 
@@ -225,6 +227,45 @@ def test_a_thumbnail_is_a_jpeg_of_the_stated_size_and_no_two_are_alike(pictures)
         picture = Image.open(io.BytesIO(row["image"]))
         assert (picture.format, picture.size) == ("JPEG", (row["width"], row["height"]))
     assert pictures["content_hash"].n_unique() == pictures.height
+
+
+def test_in_a_world_of_other_weights_views_follow_them_and_everything_else_is_the_same(world):
+    loud = SampleWorld(weights=Weights(picture={**WEIGHTS.picture, "expression": 0.5}))
+    truths = [each.truth(MARCH, age=timedelta(days=7)) for each in (world, loud)]
+    videos = world.videos(MARCH[0], MARCH[-1])
+    gain = truths[0].join(
+        videos.select("video_id", gain=0.5 * pl.col("expression")), on="video_id", maintain_order="left"
+    )["gain"]
+    for part in ("picture_part", "log_views"):
+        np.testing.assert_allclose(truths[1][part], truths[0][part] + gain, atol=1e-9)
+    shown = [each.snapshots(MARCH).rows for each in (world, loud)]
+    assert_frame_equal(*(each.select("video_id", "title", "captured_at") for each in shown))
+    assert (shown[0]["view_count"] != shown[1]["view_count"]).mean() > 0.9
+
+
+def test_the_default_vectors_tell_most_of_each_part_of_a_picture_and_least_of_its_expression(world, pictures):
+    from sklearn.linear_model import RidgeCV
+    from sklearn.preprocessing import StandardScaler
+
+    videos = world.videos(world.days()[0], world.days()[-1]).join(pictures, on="video_id")
+    seen = StandardScaler().fit_transform(ThumbnailStatistics().encode(videos["image"].to_list()).matrix)
+    train = np.random.default_rng(0).random(videos.height) < 0.7
+
+    def explained(part: str) -> float:
+        drawn = np.clip(videos[part].to_numpy(), -2.4, 2.4)
+        return RidgeCV(np.logspace(0, 4, 9)).fit(seen[train], drawn[train]).score(seen[~train], drawn[~train])
+
+    told = {part: explained(part) for part in WEIGHTS.picture}
+    assert min(told, key=told.__getitem__) == "expression"
+    assert told.pop("expression") < 0.6
+    assert min(told.values()) > 0.7
+
+
+def test_a_mouth_is_open_as_far_as_counts(world):
+    videos = world.videos(MARCH[0], MARCH[-1])
+    drawn = [picture.expression for picture in world.pictures(videos)]
+    np.testing.assert_allclose(drawn, 0.5 + videos["expression"].to_numpy() / np.sqrt(12), atol=1e-12)
+    assert np.std(drawn) > 0.2
 
 
 @pytest.mark.parametrize(("what", "value"), [("seed", "x"), ("n_channels", "0"), ("n_days", "1.5")])

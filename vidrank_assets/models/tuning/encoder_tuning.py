@@ -17,7 +17,15 @@ from vidrank_assets.models.ranking.ranking_regressor import share_in_order
 from vidrank_assets.models.training.objective import Batch, Layers, Tensor
 from vidrank_assets.models.training.trained_weights import restore_weights
 from vidrank_assets.models.tuning.thumbnail_pixels import MEMORY_MIB, ThumbnailPixels
-from vidrank_assets.models.tuning.vision_model import embeddings, encoded, moved, trained_groups, vision_model
+from vidrank_assets.models.tuning.vision_model import (
+    embeddings,
+    encoded,
+    keep_fewer_activations,
+    moved,
+    moves,
+    trained_groups,
+    vision_model,
+)
 
 #: What the loss reads of videos; the rest is of pairs.
 _OF_VIDEOS = ("vectors", "ctr", "sub_scores")
@@ -32,7 +40,7 @@ class Tuning(RankerPlan):
     learning_rate: float = Field(1e-4, gt=0, description="step size of AdamW for body and heads")
     max_epochs: int = Field(20, ge=1, description="times that training goes over all pairs, at most")
     patience: int = Field(4, ge=1, description="epochs without a better pairwise AUC on val after which training stops")
-    batch_size: int = Field(64, ge=1, description="pairs per step of the optimiser, of all processes together")
+    batch_size: int = Field(64, ge=1, description="pairs, or pictures alone, per step of the optimiser, all told")
     precision: Literal["fp32", "bf16"] = Field("bf16", description="of the layers' arithmetic on a GPU")
     moved: int = Field(0, ge=0, description="pixels by which pictures are moved at most while they are learned from")
     seeing_epochs: int = Field(
@@ -79,7 +87,7 @@ class TuningObjective(PairObjective):
         layers.encoder = vision_model(self.model)
         restore_weights(layers, self.start)
         if self.plan.gradient_checkpointing:
-            layers.encoder.activation_checkpointing_enable({"use_reentrant": False})
+            keep_fewer_activations(layers.encoder)
         return layers
 
     def groups(self, layers: Layers) -> list[dict[str, Any]]:
@@ -95,10 +103,12 @@ class TuningObjective(PairObjective):
 
         device = batch.whole.device
         known, own = super()._on(device), batch.whole[batch.own]
+        of_batch = known["pairs"][batch.whole].unique()
         videos, pairs = known["pairs"][own].unique(return_inverse=True)
         pixels = torch.from_numpy(self.pixels.of(self.pictures[videos.cpu().numpy()])).to(device)
         if self.plan.moved:
-            pixels = moved(pixels, self.plan.moved, batch.generator)
+            drawn = moves(len(of_batch), self.plan.moved, batch.generator)
+            pixels = moved(pixels, drawn[torch.searchsorted(of_batch, videos).cpu()])
         image = embeddings(layers.encoder, pixels, self.pixels.processor)
         text = known["vectors"][videos][:, image.shape[1] :]
         some = {name: each[videos if name in _OF_VIDEOS else own] for name, each in known.items()}

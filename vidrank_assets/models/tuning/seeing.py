@@ -16,7 +16,14 @@ from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.models.training.objective import Batch, Layers, Objective, Plan, Tensor
 from vidrank_assets.models.tuning.patch_measures import N_MEASURES, patch_measures
 from vidrank_assets.models.tuning.thumbnail_pixels import ThumbnailPixels
-from vidrank_assets.models.tuning.vision_model import moved, scaled, vision_configuration, vision_model
+from vidrank_assets.models.tuning.vision_model import (
+    keep_fewer_activations,
+    moved,
+    moves,
+    scaled,
+    vision_configuration,
+    vision_model,
+)
 
 #: Pictures of train from which means and deviations of the measures are taken.
 _MEASURED = 1_024
@@ -24,11 +31,11 @@ _LEAST_DEVIATION = 1e-4
 
 
 class Seeing(Plan):
-    """What may be set of it."""
+    """What is set of it; see `encoder_tuning.Tuning`."""
 
-    learning_rate: float = Field(2e-3, gt=0, description="step size of AdamW for all of the encoder")
-    batch_size: int = Field(64, ge=1, description="pictures per step of the optimiser, of all processes together")
-    moved: int = Field(0, ge=0, description="pixels by which pictures are moved at most while they are learned from")
+    learning_rate: float = Field(gt=0)
+    moved: int = Field(ge=0)
+    gradient_checkpointing: bool
 
 
 @dataclass
@@ -61,8 +68,9 @@ class SeeingObjective(Objective):
         self.n_examples = len(self.pictures)
         self.identity = self._digest()
         self._patch: int = vision_configuration(self.model).patch_size
-        some = torch.from_numpy(self.pixels.of(self.pictures[:_MEASURED]))
-        self._of_patches = _Scale.of(patch_measures(some, self._patch).flatten(0, 1))
+        some = self.pixels.in_batches(self.pictures[:_MEASURED], self.plan.batch_size)
+        measures = [patch_measures(torch.from_numpy(pixels), self._patch).flatten(0, 1) for pixels in some]
+        self._of_patches = _Scale.of(torch.cat(measures))
         stored = torch.from_numpy(self.stored)
         self._of_vectors = _Scale.of(stored[_known(stored)])
 
@@ -71,6 +79,8 @@ class SeeingObjective(Objective):
         from torch import nn
 
         encoder = vision_model(self.model)
+        if self.plan.gradient_checkpointing:
+            keep_fewer_activations(encoder)
         of_patch = nn.Linear(encoder.config.hidden_size, N_MEASURES)
         of_whole = nn.Linear(encoder.config.projection_dim, self.stored.shape[1])
         return nn.ModuleDict({"encoder": encoder, "patches": of_patch, "vectors": of_whole})
@@ -86,7 +96,7 @@ class SeeingObjective(Objective):
         device, own = batch.whole.device, batch.whole[batch.own].cpu().numpy()
         pixels = torch.from_numpy(self.pixels.of(self.pictures[own])).to(device)
         if self.plan.moved:
-            pixels = moved(pixels, self.plan.moved, batch.generator)
+            pixels = moved(pixels, moves(len(batch.whole), self.plan.moved, batch.generator)[batch.own])
         return self._errors(layers, pixels, torch.from_numpy(self.stored[own]).to(device))
 
     def score(self, layers: Layers) -> float:
@@ -122,15 +132,16 @@ class SeeingObjective(Objective):
 
 
 class _Scale(NamedTuple):
-    """Mean and standard deviation of columns; a column that hardly varies is left as small as it is."""
+    """Mean and standard deviation of columns; one that hardly varies, or of no rows, is left as it is."""
 
     mean: Tensor
     deviation: Tensor
 
     @classmethod
     def of(cls, rows: Tensor) -> Self:
-        mean = rows.mean(dim=0)
-        deviation = (rows - mean).square().mean(dim=0).sqrt()
+        n_rows = max(1, len(rows))
+        mean = rows.sum(dim=0) / n_rows
+        deviation = ((rows - mean).square().sum(dim=0) / n_rows).sqrt()
         return cls(mean, deviation.where(deviation > _LEAST_DEVIATION, 1.0))
 
     def less(self, rows: Tensor) -> Tensor:

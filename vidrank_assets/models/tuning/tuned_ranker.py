@@ -34,7 +34,7 @@ Scores = Mapping[str, Vector]
 class TunedRanker:
     """An encoder that was tuned, the heads that were tuned with it, and how.
 
-    scores: of the videos of val and test, by who gives them: `tuned`; `untuned`, heads on the encoder as it was;
+    scores: of the videos of val and test, by who gives them: `tuned`; `untuned`, heads on the encoder before any pair;
     `stored`, heads on the image vectors that the store holds. curve and facts: of the tuning. events: the folder of its
     event files, if they were written.
     """
@@ -69,7 +69,7 @@ def tuned_ranker(
 ) -> TunedRanker:
     """Train heads on the vectors that the encoder of a folder gives (phase 1), then heads and encoder from pixels.
 
-    With `seeing_epochs` the encoder has learned to see before both, and "untuned" is what it was then.
+    With `seeing_epochs` the encoder learns to see before both, and "untuned" is what it is then.
 
     workplace: where a killed training goes on from, as `learned` takes it.
     Raises EncoderUnavailable: the folder has no CLIP model. InvalidInput: it has fewer blocks than are to be trained.

@@ -40,6 +40,11 @@ def vision_model(folder: Path) -> Layers:
     return load_model(CLIPVisionModelWithProjection, folder, on, setting=SETTING, config=vision_configuration(folder))
 
 
+def keep_fewer_activations(model: Layers) -> None:
+    """Have training compute the activations of the blocks twice, so that it needs less memory."""
+    model.activation_checkpointing_enable({"use_reentrant": False})
+
+
 def embeddings(model: Layers, pixels: Tensor, processor: Any) -> Tensor:
     """The unit vectors that a model gives to pictures, (n_pictures, d_projection).
 
@@ -92,18 +97,29 @@ def scaled(pixels: Tensor, processor: Any) -> Tensor:
     return rows
 
 
-def moved(pixels: Tensor, most: int, generator: Any) -> Tensor:
-    """The pictures, each moved by up to `most` pixels either way, drawn evenly; what is at an edge is repeated.
+def moves(n_pictures: int, most: int, generator: Any) -> Tensor:
+    """Pixels down and across by which to move pictures, up to `most` either way, drawn evenly: int64, (n_pictures, 2).
 
-    pixels: (n_pictures, 3, height, width). generator: a `torch.Generator` of the CPU.
+    generator: a `torch.Generator` of the CPU. Drawn for a whole batch, they are the same in each piece of it.
+    """
+    import torch
+
+    drawn: Tensor = torch.randint(-most, most + 1, (2, n_pictures), generator=generator)
+    return drawn.T
+
+
+def moved(pixels: Tensor, by: Tensor) -> Tensor:
+    """The pictures, each moved by its own `moves`; what is at an edge is repeated.
+
+    pixels: (n_pictures, 3, height, width). by: (n_pictures, 2).
     Never mirrored: writing would be another sign, and who looks where is part of a thumbnail.
     """
     import torch
 
     n_pictures, _, height, width = pixels.shape
-    down, across = torch.randint(-most, most + 1, (2, n_pictures, 1), generator=generator)
     rows, columns = (
-        (torch.arange(side) + by).clamp(0, side - 1).to(pixels.device) for side, by in ((height, down), (width, across))
+        (torch.arange(side) + some[:, None]).clamp(0, side - 1).to(pixels.device)
+        for side, some in zip((height, width), by.T, strict=True)
     )
     each = torch.arange(n_pictures, device=pixels.device)[:, None, None, None]
     channels = torch.arange(3, device=pixels.device)[None, :, None, None]

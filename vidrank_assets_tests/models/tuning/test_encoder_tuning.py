@@ -86,8 +86,9 @@ def test_a_picture_of_a_step_is_encoded_once_however_many_pairs_it_is_in(objecti
     assert n_encoded == [len(np.unique(heads.comparisons.pairs[:20]))]
 
 
-def test_a_batch_in_pieces_has_the_losses_of_the_whole(objective):
-    tuned = objective()
+@pytest.mark.parametrize("moved", [0, 3])
+def test_a_batch_in_pieces_has_the_losses_of_the_whole(objective, moved):
+    tuned = objective(moved=moved)
     layers = tuned.layers().eval()
     whole = tuned.losses(layers, batch(*range(8)))
     pieces = [tuned.losses(layers, Batch(torch.arange(8), own, generator(0))) for own in (slice(0, 3), slice(3, 8))]

@@ -1,5 +1,7 @@
 """Small pictures, of which a store's vector says how bright they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,12 @@ from vidrank_assets.models.training.objective import Batch
 from vidrank_assets.models.training.reproducible import generator
 from vidrank_assets.models.tuning.pictured_videos import pictured
 from vidrank_assets.models.tuning.seeing import Seeing, SeeingObjective
+from vidrank_assets.models.tuning.thumbnail_pixels import ThumbnailPixels
+from vidrank_assets.models.tuning.vision_model import save_vision_model, vision_model
 from vidrank_assets_tests.models.tuning.bright_pictures import BrightPictures, saved_model
 
 BRIGHT = BrightPictures(9)
-PLAN = Seeing(max_epochs=12, batch_size=16, learning_rate=5e-3)
+PLAN = Seeing(max_epochs=12, batch_size=16, learning_rate=5e-3, moved=0, gradient_checkpointing=False)
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +46,17 @@ def objective(videos, model):
     return made
 
 
-def errors(objective, layers, *pictures):
-    return objective.losses(layers, Batch(torch.tensor(pictures), slice(0, len(pictures)), generator(0)))
+def errors(objective, layers, *pictures, own=slice(None)):
+    return objective.losses(layers, Batch(torch.tensor(pictures), own, generator(0)))
+
+
+def told_nothing(objective):
+    """Its layers, which say the mean of everything, whatever they see."""
+    layers = objective.layers().eval()
+    for name in ("patches", "vectors"):
+        torch.nn.init.zeros_(layers[name].weight)
+        torch.nn.init.zeros_(layers[name].bias)
+    return layers
 
 
 def test_an_encoder_that_knew_nothing_learns_what_the_store_and_the_patches_say(objective):
@@ -65,12 +78,8 @@ def test_errors_are_in_units_of_the_deviation_on_train(objective):
     Noise has everywhere a corner of the least strength.
     """
     asked = objective()
-    layers = asked.layers().eval()
-    for name in ("patches", "vectors"):
-        torch.nn.init.zeros_(layers[name].weight)
-        torch.nn.init.zeros_(layers[name].bias)
     with torch.no_grad():
-        found = errors(asked, layers, *range(54))
+        found = errors(asked, told_nothing(asked), *range(54))
     assert float(found["vectors"].mean()) == pytest.approx(1, abs=1e-4)
     assert float(found["patches"].mean()) == pytest.approx(0.9, abs=1e-4)
 
@@ -91,17 +100,59 @@ def test_where_the_store_holds_no_image_vectors_patches_alone_are_learned(object
     assert found.curve[0].losses["vectors"] == 0 < found.curve[0].losses["patches"]
 
 
-def test_another_stored_vector_is_another_training(objective, videos):
-    stored = [np.ones((len(videos.parts[part].pictures), 2), np.float32) for part in ("train", "val")]
-    one = objective(stored).identity
-    assert objective([each.copy() for each in stored]).identity == one
-    stored[1][3, 1] = 2
-    assert objective(stored).identity != one
+def test_image_vectors_that_no_video_of_train_has_teach_nothing(objective, videos):
+    train, val = (np.zeros((len(videos.parts[part].pictures), 3), np.float32) for part in ("train", "val"))
+    for known in (val, val + 1):
+        asked = objective([train, known])
+        with torch.no_grad():
+            assert errors(asked, asked.layers().eval(), 0, 1)["vectors"].tolist() == [0, 0]
+            assert np.isfinite(asked.score(asked.layers().eval()))
+
+
+def test_a_training_of_other_vectors_pictures_or_weights_is_another_one(objective, videos, tmp_path):
+    asked = objective()
+    assert objective().identity == asked.identity
+    other = vision_model(asked.model)
+    other.visual_projection.weight.data += 0.1
+    save_vision_model(other, videos.pixels.processor, tmp_path)
+    turned = ThumbnailPixels(BRIGHT.pictures[::-1], asked.model)
+    others = [
+        replace(asked, stored=asked.stored + 1),
+        replace(asked, val_stored=asked.val_stored + 1),
+        replace(asked, pictures=np.roll(asked.pictures, 1)),
+        replace(asked, val_pictures=np.roll(asked.val_pictures, 1)),
+        replace(asked, pixels=turned),
+        replace(asked, model=tmp_path),
+    ]
+    assert len({asked.identity, *(each.identity for each in others)}) == 7
 
 
 def test_pictures_that_are_moved_are_measured_where_they_are_then(objective):
-    asked = objective(plan=PLAN.model_copy(update={"moved": 4}))
+    still, moving = objective(), objective(plan=PLAN.model_copy(update={"moved": 4}))
+    with torch.no_grad():
+        found = [errors(asked, told_nothing(asked), 0, 1) for asked in (still, moving)]
+    assert not torch.equal(found[0]["patches"], found[1]["patches"])
+    assert torch.equal(found[0]["vectors"], found[1]["vectors"])
+
+
+@pytest.mark.parametrize("moved", [0, 4])
+def test_a_batch_in_pieces_has_the_errors_of_the_whole(objective, moved):
+    asked = objective(plan=PLAN.model_copy(update={"moved": moved}))
     layers = asked.layers().eval()
     with torch.no_grad():
-        still, moving = errors(objective(), layers, 0, 1), errors(asked, layers, 0, 1)
-    assert not torch.equal(still["patches"], moving["patches"])
+        whole = errors(asked, layers, *range(8))
+        pieces = [errors(asked, layers, *range(8), own=own) for own in (slice(0, 3), slice(3, 8))]
+    for name, each in whole.items():
+        torch.testing.assert_close(torch.cat([piece[name] for piece in pieces]), each)
+
+
+def test_gradient_checkpointing_changes_no_gradient(objective):
+    gradients = []
+    for checkpointing in (False, True):
+        asked = objective(plan=PLAN.model_copy(update={"gradient_checkpointing": checkpointing}))
+        torch.manual_seed(0)
+        layers = asked.layers().train()
+        sum(each.sum() for each in errors(asked, layers, 0, 1, 2).values()).backward()
+        gradients.append(layers["encoder"].vision_model.embeddings.patch_embedding.weight.grad)
+        assert layers["encoder"].vision_model.encoder.layers[0].gradient_checkpointing is checkpointing
+    torch.testing.assert_close(*gradients)

@@ -56,13 +56,17 @@ def test_an_encoder_that_shall_see_first_is_begun_with_what_it_has_learned_to_se
     seen = []
 
     def remembered(objective, plan, **options):
-        seen.append((objective, learned(objective, plan.model_copy(update={"max_epochs": 1}), **options)))
-        return seen[-1][1]
+        seen.append((plan, objective, learned(objective, plan.model_copy(update={"max_epochs": 1}), **options)))
+        return seen[-1][2]
 
     learned = module.learned
     monkeypatch.setattr(module, "learned", remembered)
-    found = tuned_ranker(videos, model, QUICK.model_copy(update={"seeing_epochs": 2}), seed=1)
-    (_, saw), (_, begun), (tuning, _), _ = seen
+    given = {"seeing_epochs": 2, "seeing_rate": 3e-3, "moved": 1, "precision": "fp32", "gradient_checkpointing": True}
+    found = tuned_ranker(videos, model, QUICK.model_copy(update=given), seed=1)
+    (plan, _, saw), (_, _, begun), (_, tuning, _), _ = seen
+    expected = {"max_epochs": 2, "patience": 2, "learning_rate": 3e-3, "batch_size": 16}
+    expected |= {name: given[name] for name in ("moved", "precision", "gradient_checkpointing")}
+    assert plan.model_dump().items() >= expected.items()
     assert found.facts["val_error_of_seeing"] == -saw.facts["score"]
     layers = tuning.layers().state_dict()
     for name, part in saw.layers["encoder"].state_dict().items():

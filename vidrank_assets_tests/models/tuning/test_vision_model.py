@@ -10,6 +10,7 @@ from vidrank_assets.features.encoders.clip import Clip
 from vidrank_assets.models.tuning.vision_model import (
     embeddings,
     moved,
+    moves,
     save_vision_model,
     scaled,
     trained_groups,
@@ -98,7 +99,7 @@ def test_a_moved_picture_shows_the_same_further_on_and_repeats_its_edge_in_each_
         for down in (-1, 0, 1)
         for across in (-1, 0, 1)
     }
-    drawn = moved(picture.repeat(200, 1, 1, 1), 1, torch.Generator().manual_seed(0))
+    drawn = moved(picture.repeat(200, 1, 1, 1), moves(200, 1, torch.Generator().manual_seed(0)))
     places = [[place for place, each in seen.items() if torch.equal(found[None].float(), each)] for found in drawn]
     assert {len(each) for each in places} == {1}
     assert {each[0] for each in places} == set(seen)
