@@ -40,7 +40,9 @@ class Tuning(RankerPlan):
     learning_rate: float = Field(1e-4, gt=0, description="step size of AdamW for body and heads")
     max_epochs: int = Field(20, ge=1, description="times that training goes over all pairs, at most")
     patience: int = Field(4, ge=1, description="epochs without a better pairwise AUC on val after which training stops")
-    batch_size: int = Field(64, ge=1, description="pairs, or pictures alone, per step of the optimiser, all told")
+    batch_size: int = Field(
+        64, ge=1, description="pairs per step of the optimiser, of all processes together; in seeing epochs pictures"
+    )
     precision: Literal["fp32", "bf16"] = Field("bf16", description="of the layers' arithmetic on a GPU")
     moved: int = Field(0, ge=0, description="pixels by which pictures are moved at most while they are learned from")
     seeing_epochs: int = Field(
@@ -103,10 +105,10 @@ class TuningObjective(PairObjective):
 
         device = batch.whole.device
         known, own = super()._on(device), batch.whole[batch.own]
-        of_batch = known["pairs"][batch.whole].unique()
         videos, pairs = known["pairs"][own].unique(return_inverse=True)
         pixels = torch.from_numpy(self.pixels.of(self.pictures[videos.cpu().numpy()])).to(device)
         if self.plan.moved:
+            of_batch = known["pairs"][batch.whole].unique()
             drawn = moves(len(of_batch), self.plan.moved, batch.generator)
             pixels = moved(pixels, drawn[torch.searchsorted(of_batch, videos).cpu()])
         image = embeddings(layers.encoder, pixels, self.pixels.processor)
