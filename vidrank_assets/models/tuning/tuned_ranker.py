@@ -19,7 +19,13 @@ from vidrank_assets.models.training.objective import Epoch, Layers, Tensor
 from vidrank_assets.models.tuning.encoder_tuning import Tuning, TuningObjective
 from vidrank_assets.models.tuning.pictured_videos import Pictured
 from vidrank_assets.models.tuning.seeing import Seeing, SeeingObjective
-from vidrank_assets.models.tuning.vision_model import assert_has_blocks, encoded_by, save_vision_model, vision_model
+from vidrank_assets.models.tuning.vision_model import (
+    assert_has_blocks,
+    encoded_by,
+    save_vision_model,
+    vision_configuration,
+    vision_model,
+)
 
 #: The folder of the encoder within that of a tuned ranker: what VIDRANK_CLIP_MODEL names.
 ENCODER = "encoder"
@@ -74,11 +80,12 @@ def tuned_ranker(
     workplace: where a killed training goes on from, as `learned` takes it.
     Raises EncoderUnavailable: the folder has no CLIP model. InvalidInput: it has fewer blocks than are to be trained.
     """
-    encoder = vision_model(model)
-    assert_has_blocks(encoder, tuning.last_blocks)
+    assert_has_blocks(vision_configuration(model), tuning.last_blocks)
     seen: Facts = {}
     if tuning.seeing_epochs:
         encoder, seen = _seeing(videos, model, tuning, seed=seed, workplace=workplace and workplace / "seeing")
+    else:
+        encoder = vision_model(model)
     untuned = _vectors(videos, encoder)
     begun = _heads(videos, untuned, tuning, seed=seed, workplace=workplace and workplace / "heads")
     train, val = (videos.parts[part] for part in ("train", "val"))

@@ -136,7 +136,7 @@ def trained_groups(model: Layers, *, last_blocks: int | None, rate: float, decay
     Source: Howard & Ruder 2018, Universal language model fine-tuning for text classification, 3.2 (discriminative
     fine-tuning); with a decay per block as in Bao et al. 2022, BEiT.
     """
-    assert_has_blocks(model, last_blocks)
+    assert_has_blocks(model.config, last_blocks)
     vision = model.vision_model
     blocks = list(vision.encoder.layers)
     parts = {f"block {number}": [block] for number, block in enumerate(blocks, start=1)}
@@ -151,9 +151,9 @@ def trained_groups(model: Layers, *, last_blocks: int | None, rate: float, decay
     return groups
 
 
-def assert_has_blocks(model: Layers, last_blocks: int | None) -> None:
-    """Raise InvalidInput if the model has fewer blocks than are to be trained."""
-    n_blocks = len(model.vision_model.encoder.layers)
+def assert_has_blocks(configuration: Any, last_blocks: int | None) -> None:
+    """Raise InvalidInput if the model of a `vision_configuration` has fewer blocks than are to be trained."""
+    n_blocks = configuration.num_hidden_layers
     if last_blocks is not None and not 1 <= last_blocks <= n_blocks:
         raise InvalidInput(
             f"last_blocks must be from 1 to the {n_blocks} blocks that the model has; got {last_blocks}. "
