@@ -16,14 +16,17 @@ from vidrank_assets.models.ranking.ranker_objective import PairObjective, Ranker
 from vidrank_assets.models.ranking.ranking_regressor import share_in_order
 from vidrank_assets.models.training.objective import Batch, Layers, Tensor
 from vidrank_assets.models.training.trained_weights import restore_weights
+from vidrank_assets.models.tuning.seeing import SeeingObjective
+from vidrank_assets.models.tuning.sight import read_outs
 from vidrank_assets.models.tuning.thumbnail_pixels import MEMORY_MIB, ThumbnailPixels
 from vidrank_assets.models.tuning.vision_model import (
-    embeddings,
     encoded,
     keep_fewer_activations,
     moved,
     moves,
+    scaled,
     trained_groups,
+    unit,
     vision_model,
 )
 
@@ -51,6 +54,9 @@ class Tuning(RankerPlan):
         description="times that the encoder first goes over all pictures alone; weights that know nothing need it",
     )
     seeing_rate: float = Field(2e-3, gt=0, description="step size of AdamW for all of the encoder in those epochs")
+    seeing_weight: float = Field(
+        0.3, ge=0, description="weight of what was learned in seeing epochs while pairs are learned; who won has 1"
+    )
     gradient_checkpointing: bool = Field(False, description="compute activations twice to keep fewer of them")
     memory_mib: int = Field(MEMORY_MIB, ge=0, description="what decoded pictures may take in memory, of each process")
 
@@ -64,6 +70,8 @@ class TuningObjective(PairObjective):
     model: the folder of the encoder to begin with. start: weights of a ranker of `vectors` to begin with: heads that
     know nothing would spoil the encoder before they know something. With those of its `encoder`, if they are others
     than the folder's.
+    seen: what the encoder has learned to see before, if it has; `start` then has weights of `sight` too. It goes on
+    being learned, for from pairs alone an encoder unlearns what few of them turn on.
 
     A picture of a step is encoded once, whatever the number of its pairs. Mixup mixes vectors, of pairs that are worked
     on at a time: partners from elsewhere in the batch would have to be encoded too.
@@ -76,6 +84,7 @@ class TuningObjective(PairObjective):
     val_pictures: NDArray[np.int64]
     model: Path
     start: dict[str, Tensor]
+    seen: SeeingObjective | None = None
 
     heavy = True
 
@@ -84,23 +93,31 @@ class TuningObjective(PairObjective):
         self._piece: Mapping[str, Tensor] | None = None
 
     def layers(self) -> Layers:
-        """A ranker of the vectors, with the encoder as its part `encoder`."""
+        """A ranker of the vectors, with the encoder as its part `encoder`, and what is read off it as `sight`."""
         layers = super().layers()
         layers.encoder = vision_model(self.model)
+        if self.seen:
+            layers.sight = read_outs(layers.encoder, self.seen.stored.shape[1])
         restore_weights(layers, self.start)
         if self.plan.gradient_checkpointing:
             keep_fewer_activations(layers.encoder)
         return layers
 
     def groups(self, layers: Layers) -> list[dict[str, Any]]:
-        """One of body and heads, and one for each block that is trained."""
+        """One of body and heads, one of what is read off the encoder, and one for each block that is trained."""
         plan = self.plan
-        return super().groups(layers) + trained_groups(
+        groups = super().groups(layers)
+        if self.seen:
+            groups.append({"params": list(layers.sight.parameters()), "lr": plan.learning_rate, "name": "sight"})
+        return groups + trained_groups(
             layers.encoder, last_blocks=plan.last_blocks, rate=plan.encoder_rate, decay=plan.rate_decay
         )
 
     def losses(self, layers: Layers, batch: Batch) -> Mapping[str, Tensor]:
-        """Those of `PairObjective`, on vectors that the encoder gives to the pictures of these pairs now."""
+        """Those of `PairObjective`, on vectors that the encoder gives to the pictures of these pairs now.
+
+        With `seeing`, the mean error of the pair's two pictures, where the encoder has learned to see before.
+        """
         import torch
 
         device = batch.whole.device
@@ -111,12 +128,18 @@ class TuningObjective(PairObjective):
             of_batch = known["pairs"][batch.whole].unique()
             drawn = moves(len(of_batch), self.plan.moved, batch.generator)
             pixels = moved(pixels, drawn[torch.searchsorted(of_batch, videos).cpu()])
-        image = embeddings(layers.encoder, pixels, self.pixels.processor)
+        outputs = layers.encoder(scaled(pixels, self.pixels.processor))
+        image = unit(outputs)
         text = known["vectors"][videos][:, image.shape[1] :]
         some = {name: each[videos if name in _OF_VIDEOS else own] for name, each in known.items()}
         self._piece = {**some, "vectors": torch.cat([image, text], dim=1), "pairs": pairs}
         every = torch.arange(len(pairs), device=device)
-        return super().losses(layers, Batch(every, slice(0, len(pairs)), batch.generator))
+        terms = super().losses(layers, Batch(every, slice(0, len(pairs)), batch.generator))
+        if not self.seen:
+            return terms
+        stored = torch.from_numpy(self.seen.stored[videos.cpu().numpy()]).to(device)
+        patches, vectors = self.seen.sight.errors(layers.sight, outputs, pixels, stored)
+        return {**terms, "seeing": self.plan.seeing_weight * (patches + vectors)[pairs].mean(dim=1)}
 
     def score(self, layers: Layers) -> float:
         """Pairwise AUC of val's pairs, their pictures encoded anew."""
@@ -135,6 +158,7 @@ class TuningObjective(PairObjective):
         digest = sha256(super()._digest().encode())
         digest.update(weights(str(self.model), setting=SETTING).identity.encode())
         digest.update(self.pixels.identity.encode())
+        digest.update(self.seen.identity.encode() if self.seen else b"")
         for array in (self.pictures, self.val_pictures, *(self.start[name].numpy() for name in sorted(self.start))):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()

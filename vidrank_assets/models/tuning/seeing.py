@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from vidrank_assets.features.encoders.clip import SETTING
 from vidrank_assets.features.encoders.transformers_model import weights
 from vidrank_assets.features.vectors import Matrix
 from vidrank_assets.models.training.objective import Batch, Layers, Objective, Plan, Tensor
-from vidrank_assets.models.tuning.patch_measures import N_MEASURES, patch_measures
+from vidrank_assets.models.tuning.sight import Errors, Sight, read_outs
 from vidrank_assets.models.tuning.thumbnail_pixels import ThumbnailPixels
 from vidrank_assets.models.tuning.vision_model import (
     keep_fewer_activations,
@@ -27,7 +28,6 @@ from vidrank_assets.models.tuning.vision_model import (
 
 #: Pictures of train from which means and deviations of the measures are taken.
 _MEASURED = 1_024
-_LEAST_DEVIATION = 1e-4
 
 
 class Seeing(Plan):
@@ -42,9 +42,7 @@ class Seeing(Plan):
 class SeeingObjective(Objective):
     """What each patch of a picture shows, from the patch's own place, and what the store's vector says, from the whole.
 
-    An example is a picture of train. `patches` is the mean squared error of `patch_measures`, as a linear function of
-    what the encoder's last block makes of the patch; `vectors` that of the stored vector, as one of the encoder's own
-    vector. Both in units of their deviation on train.
+    An example is a picture of train; the losses are the errors of its `Sight`, in units of the deviation on train.
     stored and val_stored: (n_videos, d_stored), zeros where a video has none. pictures and val_pictures: (n_videos,),
     their numbers among `pixels`. model: the folder of the encoder to begin with.
     Source of learning measures of patches: Wei et al. 2022, Masked feature prediction for self-supervised visual
@@ -63,16 +61,14 @@ class SeeingObjective(Objective):
     heavy = True
 
     def __post_init__(self) -> None:
-        import torch
-
         self.n_examples = len(self.pictures)
         self.identity = self._digest()
-        self._patch: int = vision_configuration(self.model).patch_size
+
+    @cached_property
+    def sight(self) -> Sight:
+        """What the encoder is asked, in the scale of train."""
         some = self.pixels.in_batches(self.pictures[:_MEASURED], self.plan.batch_size)
-        measures = [patch_measures(torch.from_numpy(pixels), self._patch).flatten(0, 1) for pixels in some]
-        self._of_patches = _Scale.of(torch.cat(measures))
-        stored = torch.from_numpy(self.stored)
-        self._of_vectors = _Scale.of(stored[_known(stored)])
+        return Sight.of(some, self.stored, patch=vision_configuration(self.model).patch_size)
 
     def layers(self) -> Layers:
         """The encoder, and what is read off it."""
@@ -81,9 +77,7 @@ class SeeingObjective(Objective):
         encoder = vision_model(self.model)
         if self.plan.gradient_checkpointing:
             keep_fewer_activations(encoder)
-        of_patch = nn.Linear(encoder.config.hidden_size, N_MEASURES)
-        of_whole = nn.Linear(encoder.config.projection_dim, self.stored.shape[1])
-        return nn.ModuleDict({"encoder": encoder, "patches": of_patch, "vectors": of_whole})
+        return nn.ModuleDict({"encoder": encoder, "sight": read_outs(encoder, self.stored.shape[1])})
 
     def groups(self, layers: Layers) -> list[dict[str, Any]]:
         """One, of all there is."""
@@ -97,7 +91,7 @@ class SeeingObjective(Objective):
         pixels = torch.from_numpy(self.pixels.of(self.pictures[own])).to(device)
         if self.plan.moved:
             pixels = moved(pixels, moves(len(batch.whole), self.plan.moved, batch.generator)[batch.own])
-        return self._errors(layers, pixels, torch.from_numpy(self.stored[own]).to(device))
+        return self._errors(layers, pixels, torch.from_numpy(self.stored[own]).to(device))._asdict()
 
     def score(self, layers: Layers) -> float:
         """Less the mean error of val's pictures."""
@@ -108,19 +102,12 @@ class SeeingObjective(Objective):
         vectors: tuple[Tensor, ...] = torch.split(torch.from_numpy(self.val_stored), size)
         for pixels, stored in zip(self.pixels.in_batches(self.val_pictures, size), vectors, strict=True):
             errors = self._errors(layers, torch.from_numpy(pixels).to(device), stored.to(device))
-            total += sum(float(each.sum()) for each in errors.values())
+            total += sum(float(each.sum()) for each in errors)
         return -total / len(self.val_pictures)
 
-    def _errors(self, layers: Layers, pixels: Tensor, stored: Tensor) -> dict[str, Tensor]:
-        import torch
-
+    def _errors(self, layers: Layers, pixels: Tensor, stored: Tensor) -> Errors:
         outputs = layers["encoder"](scaled(pixels, self.pixels.processor))
-        unit = torch.nn.functional.normalize(outputs.image_embeds, dim=1)
-        patches = layers["patches"](outputs.last_hidden_state[:, 1:])  # the first is of the whole
-        vectors = layers["vectors"](unit * unit.shape[1] ** 0.5)
-        measures = self._of_patches.less(patch_measures(pixels, self._patch))
-        error = (vectors - self._of_vectors.less(stored)).square().sum(dim=1) / max(1, stored.shape[1])
-        return {"patches": (patches - measures).square().mean(dim=(1, 2)), "vectors": error * _known(stored)}
+        return self.sight.errors(layers["sight"], outputs, pixels, stored)
 
     def _digest(self) -> str:
         digest = sha256(f"{self.stored.shape} {self.val_stored.shape}".encode())
@@ -129,24 +116,3 @@ class SeeingObjective(Objective):
         for array in (self.stored, self.val_stored, self.pictures, self.val_pictures):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
-
-
-class _Scale(NamedTuple):
-    """Mean and standard deviation of columns; one that hardly varies, or of no rows, is left as it is."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    @classmethod
-    def of(cls, rows: Tensor) -> Self:
-        n_rows = max(1, len(rows))
-        mean = rows.sum(dim=0) / n_rows
-        deviation = ((rows - mean).square().sum(dim=0) / n_rows).sqrt()
-        return cls(mean, deviation.where(deviation > _LEAST_DEVIATION, 1.0))
-
-    def less(self, rows: Tensor) -> Tensor:
-        return (rows - self.mean.to(rows.device)) / self.deviation.to(rows.device)
-
-
-def _known(stored: Tensor) -> Tensor:
-    return (stored != 0).any(dim=1)

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vidrank_assets.features.encoders.clip import SETTING
 from vidrank_assets.features.encoders.transformers_model import weights
@@ -15,7 +15,7 @@ from vidrank_assets.models.pairwise_ranker import EVENTS
 from vidrank_assets.models.ranking.ranker_objective import PairObjective, RankerPlan
 from vidrank_assets.models.ranking_inputs import blocks_of
 from vidrank_assets.models.training.learning import Learned, learned
-from vidrank_assets.models.training.objective import Epoch, Layers, Tensor
+from vidrank_assets.models.training.objective import Epoch, Layers
 from vidrank_assets.models.tuning.encoder_tuning import Tuning, TuningObjective
 from vidrank_assets.models.tuning.pictured_videos import Pictured
 from vidrank_assets.models.tuning.seeing import Seeing, SeeingObjective
@@ -61,7 +61,8 @@ class TunedRanker:
 
         save_vision_model(self.layers.encoder, self.processor, folder / ENCODER)
         (folder / "heads").mkdir()
-        of_heads = {name: part for name, part in self.layers.state_dict().items() if not name.startswith("encoder.")}
+        of_encoder = ("encoder.", "sight.")
+        of_heads = {name: part for name, part in self.layers.state_dict().items() if not name.startswith(of_encoder)}
         save_file({name: part.contiguous() for name, part in of_heads.items()}, folder / "heads" / "ranker.safetensors")
         (folder / "heads" / "vectors.json").write_text(json.dumps(self.layers.blocks))
         curve = [epoch._asdict() for epoch in self.curve]
@@ -75,24 +76,23 @@ def tuned_ranker(
 ) -> TunedRanker:
     """Train heads on the vectors that the encoder of a folder gives (phase 1), then heads and encoder from pixels.
 
-    With `seeing_epochs` the encoder learns to see before both, and "untuned" is what it is then.
+    With `seeing_epochs` the encoder learns to see before both, and "untuned" is what it is then; it goes on learning to
+    see in the second phase.
 
     workplace: where a killed training goes on from, as `learned` takes it.
     Raises EncoderUnavailable: the folder has no CLIP model. InvalidInput: it has fewer blocks than are to be trained.
     """
     assert_has_blocks(vision_configuration(model), tuning.last_blocks)
-    seen: Facts = {}
-    if tuning.seeing_epochs:
-        encoder, seen = _seeing(videos, model, tuning, seed=seed, workplace=workplace and workplace / "seeing")
-    else:
-        encoder = vision_model(model)
+    seen = _seen(videos, model, tuning, seed=seed, workplace=workplace and workplace / "seeing")
+    encoder = seen.layers["encoder"] if seen else vision_model(model)
     untuned = _vectors(videos, encoder)
     begun = _heads(videos, untuned, tuning, seed=seed, workplace=workplace and workplace / "heads")
     train, val = (videos.parts[part] for part in ("train", "val"))
     objective = TuningObjective(
         untuned["train"], train.comparisons, untuned["val"], val.comparisons, tuning,
         pixels=videos.pixels, pictures=train.pictures, val_pictures=val.pictures, model=model,
-        start={**begun.layers.state_dict(), **(_as_part(encoder) if seen else {})},
+        start={**begun.layers.state_dict(), **(seen.layers.state_dict() if seen else {})},
+        seen=seen.objective if seen else None,
     )  # fmt: skip
     place = workplace and workplace / ENCODER
     layers, curve, facts = learned(objective, tuning, seed=seed, workplace=place)
@@ -104,14 +104,21 @@ def tuned_ranker(
     told = {"model": weights(str(model), setting=SETTING).identity, "val_pairwise_auc_of_training": facts["score"]}
     kept = {name: fact for name, fact in facts.items() if name != "score"}
     of_pairs = {f"{part}_pairs": len(each.comparisons.pairs) for part, each in videos.parts.items()}
-    every = {**told, **seen, **kept, **of_pairs, **videos.left_out}
+    every = {**told, **(seen.facts if seen else {}), **kept, **of_pairs, **videos.left_out}
     return TunedRanker(layers, videos.pixels.processor, scores, curve, every, place and place / EVENTS)
 
 
-def _seeing(
-    videos: Pictured, model: Path, tuning: Tuning, *, seed: int, workplace: Path | None
-) -> tuple[Layers, Facts]:
-    """The encoder of the folder after it has learned to see, and how well it does."""
+class _Seen(NamedTuple):
+    """What an encoder was asked while it learned to see, its `encoder` and `sight` after it, and how well it does."""
+
+    objective: SeeingObjective
+    layers: Layers
+    facts: Facts
+
+
+def _seen(videos: Pictured, model: Path, tuning: Tuning, *, seed: int, workplace: Path | None) -> _Seen | None:
+    if not tuning.seeing_epochs:
+        return None
     shared = {name: value for name, value in tuning.model_dump().items() if name in Seeing.model_fields}
     epochs = {"max_epochs": tuning.seeing_epochs, "patience": tuning.seeing_epochs}
     plan = Seeing(**{**shared, **epochs, "learning_rate": tuning.seeing_rate})
@@ -120,11 +127,7 @@ def _seeing(
     objective = SeeingObjective(stored, val_stored, plan, videos.pixels, train.pictures, val.pictures, model)
     layers, _, facts = learned(objective, plan, seed=seed, workplace=workplace)
     told = {"val_error_of_seeing": -float(facts["score"]), "best_epoch_of_seeing": facts["best_epoch"]}
-    return layers["encoder"], told
-
-
-def _as_part(encoder: Layers) -> dict[str, Tensor]:
-    return {f"encoder.{name}": part for name, part in encoder.state_dict().items()}
+    return _Seen(objective, layers, told)
 
 
 def _on_stored(videos: Pictured, tuning: Tuning, *, seed: int, workplace: Path | None) -> Scores:

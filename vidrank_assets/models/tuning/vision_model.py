@@ -45,15 +45,11 @@ def keep_fewer_activations(model: Layers) -> None:
     model.activation_checkpointing_enable({"use_reentrant": False})
 
 
-def embeddings(model: Layers, pixels: Tensor, processor: Any) -> Tensor:
-    """The unit vectors that a model gives to pictures, (n_pictures, d_projection).
-
-    pixels: uint8, (n_pictures, 3, height, width), on the model's device. processor: the model's own, for the scale.
-    """
+def unit(outputs: Any) -> Tensor:
+    """The unit vectors of what a model makes of pictures, (n_pictures, d_projection)."""
     import torch
 
-    rows = model(scaled(pixels, processor)).image_embeds
-    return torch.nn.functional.normalize(rows.float(), dim=1)
+    return torch.nn.functional.normalize(outputs.image_embeds.float(), dim=1)
 
 
 def encoded(model: Layers, pixels: ThumbnailPixels, pictures: Pictures) -> Tensor:
@@ -63,7 +59,7 @@ def encoded(model: Layers, pixels: ThumbnailPixels, pictures: Pictures) -> Tenso
     device = next(model.parameters()).device
     with torch.no_grad():
         parts = [
-            embeddings(model, torch.from_numpy(batch).to(device, non_blocking=True), pixels.processor)
+            unit(model(scaled(torch.from_numpy(batch).to(device, non_blocking=True), pixels.processor)))
             for batch in pixels.in_batches(pictures, _AT_ONCE)
         ]
     return torch.cat(parts)

@@ -14,6 +14,7 @@ from vidrank_assets.models.training.objective import Batch
 from vidrank_assets.models.training.reproducible import generator
 from vidrank_assets.models.tuning.encoder_tuning import Tuning, TuningObjective
 from vidrank_assets.models.tuning.pictured_videos import pictured
+from vidrank_assets.models.tuning.seeing import Seeing, SeeingObjective
 from vidrank_assets.models.tuning.vision_model import encoded_by, vision_model
 from vidrank_assets_tests.models.tuning.bright_pictures import BrightPictures, saved_model
 
@@ -44,18 +45,27 @@ def heads(videos, model):
     return PairObjective(seen["train"], train.comparisons, seen["val"], val.comparisons, PLAIN)
 
 
+@pytest.fixture(scope="module")
+def seen(videos, model):
+    """What the encoder was asked while it learned to see: patches, and how bright the whole is."""
+    train, val = videos.parts["train"], videos.parts["val"]
+    plan = Seeing(learning_rate=1e-3, moved=0, gradient_checkpointing=False)
+    stored = [videos.pixels.of(part.pictures).mean(axis=(1, 2, 3))[:, None].astype(np.float32) for part in (train, val)]
+    return SeeingObjective(*stored, plan, videos.pixels, train.pictures, val.pictures, model)
+
+
 @pytest.fixture
 def objective(videos, model, heads):
     """What makes an objective of some settings."""
     torch.manual_seed(3)
     start = heads.layers().state_dict()
 
-    def made(**settings):
+    def made(seen=None, **settings):
         return TuningObjective(
             heads.vectors, heads.comparisons, heads.val_vectors, heads.val_comparisons,
             PLAIN.model_copy(update=settings),
             pixels=videos.pixels, pictures=videos.parts["train"].pictures, val_pictures=videos.parts["val"].pictures,
-            model=model, start=start,
+            model=model, start={**start, **(seen.layers().state_dict() if seen else {})}, seen=seen,
         )  # fmt: skip
 
     return made
@@ -87,13 +97,36 @@ def test_a_picture_of_a_step_is_encoded_once_however_many_pairs_it_is_in(objecti
 
 
 @pytest.mark.parametrize("moved", [0, 3])
-def test_a_batch_in_pieces_has_the_losses_of_the_whole(objective, moved):
-    tuned = objective(moved=moved)
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_batch_in_pieces_has_the_losses_of_the_whole(objective, seen, kept, moved):
+    tuned = objective(seen if kept else None, moved=moved)
     layers = tuned.layers().eval()
     whole = tuned.losses(layers, batch(*range(8)))
     pieces = [tuned.losses(layers, Batch(torch.arange(8), own, generator(0))) for own in (slice(0, 3), slice(3, 8))]
     for name, terms in whole.items():
         torch.testing.assert_close(torch.cat([each[name] for each in pieces]), terms, atol=1e-5, rtol=1e-4)
+
+
+def test_what_was_learned_to_be_seen_is_kept_by_the_mean_error_of_a_pairs_two_pictures(objective, seen, heads):
+    tuned = objective(seen, seeing_weight=0.5)
+    layers = tuned.layers().eval()
+    by_itself = torch.nn.ModuleDict({"encoder": layers.encoder, "sight": layers.sight})
+    with torch.no_grad():
+        found = tuned.losses(layers, batch(0, 5))["seeing"]
+        videos = torch.from_numpy(heads.comparisons.pairs[[0, 5]]).flatten()
+        errors = seen.losses(by_itself, Batch(videos, slice(0, 4), generator(0)))
+    of_pictures = (errors["patches"] + errors["vectors"]).view(2, 2)
+    torch.testing.assert_close(found, 0.5 * of_pictures.mean(dim=1), atol=1e-5, rtol=1e-4)
+
+
+def test_an_encoder_keeps_more_of_what_it_has_learned_to_see_the_more_that_counts(objective, seen):
+    left = []
+    for weight in (0, 3):
+        tuned = objective(seen, seeing_weight=weight, last_blocks=None, learning_rate=3e-3)
+        layers = learned(tuned, tuned.plan, seed=1, workplace=None).layers
+        with torch.no_grad():
+            left.append(seen.score(torch.nn.ModuleDict({"encoder": layers.encoder, "sight": layers.sight})))
+    assert left[0] < left[1]
 
 
 def test_with_mixup_partners_are_of_the_same_piece(objective):
@@ -132,6 +165,13 @@ def test_only_the_blocks_asked_for_are_learned_each_at_its_rate(objective):
     assert rates == {"ranker": 1e-4, "block 2": 3e-3, "block 1": 1.5e-3, "before the blocks": 0.75e-3}
 
 
+def test_what_is_read_off_the_encoder_is_learned_at_the_rate_of_the_heads(objective, seen):
+    tuned = objective(seen)
+    groups = {group["name"]: group for group in tuned.groups(tuned.layers())}
+    assert groups["sight"]["lr"] == groups["ranker"]["lr"] == 1e-4
+    assert len(groups["sight"]["params"]) == 4
+
+
 def test_from_pixels_it_is_learned_that_the_brighter_picture_wins(objective, videos):
     tuned = objective(last_blocks=None, max_epochs=8)
     layers, curve, _ = learned(tuned, tuned.plan, seed=1, workplace=None)
@@ -143,7 +183,7 @@ def test_from_pixels_it_is_learned_that_the_brighter_picture_wins(objective, vid
     assert share_in_order(test.comparisons, ranks) > 0.85
 
 
-def test_a_tuning_that_was_stopped_is_not_taken_for_one_of_other_pictures_encoder_or_heads(objective, tmp_path):
+def test_a_tuning_that_was_stopped_is_not_taken_for_one_of_other_inputs(objective, seen, tmp_path):
     tuned, asked = objective(), objective()
     assert tuned.identity == asked.identity
     other_start = {name: part + 1 if part.is_floating_point() else part for name, part in tuned.start.items()}
@@ -152,4 +192,5 @@ def test_a_tuning_that_was_stopped_is_not_taken_for_one_of_other_pictures_encode
     save.visual_projection.weight.data += 0.1
     save.save_pretrained(tmp_path)
     others = [replace(tuned, start=other_start), replace(tuned, pictures=moved), replace(tuned, model=tmp_path)]
-    assert len({tuned.identity, *(each.identity for each in others)}) == 4
+    others += [replace(tuned, seen=seen), replace(tuned, seen=replace(seen, stored=seen.stored + 1))]
+    assert len({tuned.identity, *(each.identity for each in others)}) == 6

@@ -54,8 +54,8 @@ def told_nothing(objective):
     """Its layers, which say the mean of everything, whatever they see."""
     layers = objective.layers().eval()
     for name in ("patches", "vectors"):
-        torch.nn.init.zeros_(layers[name].weight)
-        torch.nn.init.zeros_(layers[name].bias)
+        torch.nn.init.zeros_(layers["sight"][name].weight)
+        torch.nn.init.zeros_(layers["sight"][name].bias)
     return layers
 
 

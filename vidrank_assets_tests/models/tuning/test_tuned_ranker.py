@@ -63,14 +63,15 @@ def test_an_encoder_that_shall_see_first_is_begun_with_what_it_has_learned_to_se
     monkeypatch.setattr(module, "learned", remembered)
     given = {"seeing_epochs": 2, "seeing_rate": 3e-3, "moved": 1, "precision": "fp32", "gradient_checkpointing": True}
     found = tuned_ranker(videos, model, QUICK.model_copy(update=given), seed=1)
-    (plan, _, saw), (_, _, begun), (_, tuning, _), _ = seen
+    (plan, asked, saw), (_, _, begun), (_, tuning, _), _ = seen
     expected = {"max_epochs": 2, "patience": 2, "learning_rate": 3e-3, "batch_size": 16}
     expected |= {name: given[name] for name in ("moved", "precision", "gradient_checkpointing")}
     assert plan.model_dump().items() >= expected.items()
     assert found.facts["val_error_of_seeing"] == -saw.facts["score"]
     layers = tuning.layers().state_dict()
-    for name, part in saw.layers["encoder"].state_dict().items():
-        assert part.equal(layers[f"encoder.{name}"])
+    assert tuning.seen is asked
+    for name, part in saw.layers.state_dict().items():
+        assert part.equal(layers[name])
     for name, part in begun.layers.state_dict().items():
         assert part.equal(layers[name])
     vectors = videos.parts["train"].seen_by(

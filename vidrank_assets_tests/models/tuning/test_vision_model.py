@@ -8,12 +8,12 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from vidrank_assets.errors import EncoderUnavailable, InvalidInput
 from vidrank_assets.features.encoders.clip import Clip
 from vidrank_assets.models.tuning.vision_model import (
-    embeddings,
     moved,
     moves,
     save_vision_model,
     scaled,
     trained_groups,
+    unit,
     vision_model,
 )
 
@@ -105,9 +105,9 @@ def test_a_moved_picture_shows_the_same_further_on_and_repeats_its_edge_in_each_
     assert {each[0] for each in places} == set(seen)
 
 
-def test_embeddings_have_unit_length(model, folder):
+def test_the_vectors_of_pictures_have_unit_length(model, folder):
     pixels = torch.randint(0, 255, (5, 3, 32, 32), dtype=torch.uint8)
-    rows = embeddings(model, pixels, processor(folder))
+    rows = unit(model(scaled(pixels, processor(folder))))
     assert rows.shape == (5, 12)
     np.testing.assert_allclose(rows.norm(dim=1).detach(), np.ones(5), atol=1e-6)
 
