@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vidrank_assets.capture.sample_channels import NICHES, PICTURE, identifier
 from vidrank_assets.capture.sample_draws import Floats, choice, normal, uniform
+from vidrank_assets.errors import InvalidInput
 
 _DAY_US = 86_400_000_000
 #: Which of a picture's uniform numbers opens the mouth, and the standard deviation of such a number.
@@ -42,6 +43,17 @@ _SUBJECTS = {
 _SUBJECT_STEPS = (0.28, 0.2, 0.12, 0.04, -0.04, -0.12, -0.2, -0.28)
 
 
+_SUBJECT_WEIGHTS = {
+    word: step for words in _SUBJECTS.values() for word, step in zip(words, _SUBJECT_STEPS, strict=True)
+}
+#: What counts by default.
+_COUNTS: Mapping[str, Mapping[str, float]] = {
+    "words": _HOOKS | _CLOSERS | _SUBJECT_WEIGHTS,
+    "picture": {"warmth": 0.32, "contrast": 0.24, "face": 0.36, "clutter": -0.26, "expression": 0.0},
+    "form": {"question": 0.1, "exclamation": -0.06, "digit": 0.08, "weekend": 0.1, "length": 0.06},
+}
+
+
 @dataclass(frozen=True)
 class Weights:
     """What each thing adds to a video's log views; all of them are named.
@@ -51,22 +63,21 @@ class Weights:
     colours, edges and corners by place tell less of it than of any other part.
     form: question mark, exclamation mark, digit, weekend, and the log of the length over 8 minutes.
     noise_sd: what nothing explains.
+    Raises InvalidInput: one of them is not named, or another is.
     """
 
-    words: Mapping[str, float] = field(
-        default_factory=lambda: (
-            _HOOKS
-            | _CLOSERS
-            | {word: step for words in _SUBJECTS.values() for word, step in zip(words, _SUBJECT_STEPS, strict=True)}
-        )
-    )
-    picture: Mapping[str, float] = field(
-        default_factory=lambda: {"warmth": 0.32, "contrast": 0.24, "face": 0.36, "clutter": -0.26, "expression": 0.0}
-    )
-    form: Mapping[str, float] = field(
-        default_factory=lambda: {"question": 0.1, "exclamation": -0.06, "digit": 0.08, "weekend": 0.1, "length": 0.06}
-    )
+    words: Mapping[str, float] = field(default_factory=lambda: _COUNTS["words"])
+    picture: Mapping[str, float] = field(default_factory=lambda: _COUNTS["picture"])
+    form: Mapping[str, float] = field(default_factory=lambda: _COUNTS["form"])
     noise_sd: float = 0.35
+
+    def __post_init__(self) -> None:
+        for what, known in _COUNTS.items():
+            if wrong := sorted(known.keys() ^ getattr(self, what).keys()):
+                raise InvalidInput(
+                    f"a sample world's {what} must be the known ones, each with its weight; {', '.join(wrong)} "
+                    f"is missing or unknown. Begin with those of WEIGHTS and change what should differ."
+                )
 
 
 WEIGHTS = Weights()

@@ -7,6 +7,7 @@ from polars.testing import assert_frame_equal
 
 from vidrank_assets.capture.sample_channels import channels
 from vidrank_assets.capture.sample_videos import WEIGHTS, Weights, openness, published, truncated, uploads_before
+from vidrank_assets.errors import InvalidInput
 
 MONDAY = 20_458  # 2026-01-05
 
@@ -82,3 +83,9 @@ def test_an_expression_is_drawn_evenly_and_adds_what_the_weights_of_a_world_say(
         42, channels(42, 60), range(MONDAY, MONDAY + 100), Weights(picture={**WEIGHTS.picture, "expression": 0.5})
     )
     np.testing.assert_allclose(loud["log_final"], videos["log_final"] + 0.5 * expression, atol=1e-9)
+
+
+@pytest.mark.parametrize("picture", [{"warmth": 1.0}, {**WEIGHTS.picture, "smile": 0.5}])
+def test_weights_that_leave_a_part_out_or_name_one_that_is_not_there_are_refused(picture):
+    with pytest.raises(InvalidInput, match="sample world's picture must be the known ones.*(expression|smile)"):
+        Weights(picture=picture)
