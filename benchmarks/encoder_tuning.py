@@ -1,7 +1,7 @@
 """Tuning an image encoder from pixels: what it finds on the sample world, and what it costs with ViT-L/14.
 
-`sample_world` trains the four blocks of a small vision model of random weights with the ranker on a large sample world
-on the CPU or GPU (phase 2), and prints its pairwise AUC on test pairs beside heads alone on the default vectors,
+`sample_world` trains the three blocks of a small vision model of random weights with the ranker on a large sample
+world on the CPU or GPU (phase 2), and prints its pairwise AUC on test pairs beside heads alone on the default vectors,
 `thumbnail_statistics` and `title_ngrams` (phase 1), on the untuned model's, and beside what the world says that
 picture, title and form are worth. The model has learned to see before, from the pictures alone.
 
@@ -10,7 +10,7 @@ With `--world default` they tell almost all that pictures are worth, and little 
 
 `speed` takes steps of phase 2 (last 4 blocks) and phase 3 (all) with random weights, in fp32 and bf16, with and without
 gradient checkpointing, and prints pictures a second and the highest memory. ViT-L/14 on a GPU; without one a small
-model, unless `--large` asks for ViT-L/14, in fp32 and for one step.
+model of three blocks, unless `--large` asks for ViT-L/14, in fp32 and for one step.
 
     python benchmarks/encoder_tuning.py sample_world [--world default] [--channels 400] [--days 180] [--epochs 8]
     python benchmarks/encoder_tuning.py speed [--pairs 32] [--steps 10] [--large]
@@ -58,11 +58,14 @@ from vidrank_assets.selection.encoder_record import EncoderRecord
 SEED = 42
 #: The whole picture, squeezed into a square.
 SMALL = CLIPVisionConfig(
-    image_size=64, patch_size=8, hidden_size=64, intermediate_size=128, num_hidden_layers=4, num_attention_heads=4,
-    projection_dim=64,
+    image_size=64, patch_size=8, hidden_size=96, intermediate_size=256, num_hidden_layers=3, num_attention_heads=6,
+    projection_dim=256,
 )  # fmt: skip
 #: Weights that know nothing are learned faster than those that are tuned.
-FROM_NOTHING = Tuning(encoder_rate=5e-4, rate_decay=1.0, learning_rate=3e-4, moved=3, seeing_epochs=12, max_epochs=8)
+FROM_NOTHING = Tuning(
+    last_blocks=3, encoder_rate=3e-4, rate_decay=1.0, learning_rate=3e-4, batch_size=32, moved=3, seeing_epochs=12,
+    seeing_rate=1e-3, head_epochs=8, max_epochs=5,
+)  # fmt: skip
 WORLDS = {"expressive": Weights(picture={**WEIGHTS.picture, "expression": 0.5}), "default": WEIGHTS}
 VIT_L_14 = CLIPVisionConfig(
     image_size=224, patch_size=14, hidden_size=1024, intermediate_size=4096, num_hidden_layers=24,
@@ -228,14 +231,15 @@ def speed(n_pairs: int, n_steps: int, *, large: bool, folder: Path) -> None:
     print(f"{'ViT-L/14' if config is VIT_L_14 else 'a small model'} of random weights on {where}")
     model = saved(config, folder / "model")
     videos = some_pictures(n_pairs, model)
-    for last_blocks in (4, None):
+    phases = (min(4, config.num_hidden_layers), None)
+    for last_blocks in phases:
         for precision in ("fp32", "bf16") if on_gpu else ("fp32",):
             for checkpointing in (False, True) if on_gpu or not large else (False,):
                 tuning = Tuning(last_blocks=last_blocks, precision=precision, gradient_checkpointing=checkpointing)
                 measure(videos, model, config.projection_dim, tuning, n_steps)
     if large and not on_gpu:
         return
-    for last_blocks in (4, None):
+    for last_blocks in phases:
         started = perf_counter()
         ranker = tuned_ranker(videos, model, Tuning(last_blocks=last_blocks, max_epochs=2), seed=SEED)
         model = folder / f"tuned-{last_blocks}"

@@ -43,6 +43,9 @@ class Tuning(RankerPlan):
     learning_rate: float = Field(1e-4, gt=0, description="step size of AdamW for body and heads")
     max_epochs: int = Field(20, ge=1, description="times that training goes over all pairs, at most")
     patience: int = Field(4, ge=1, description="epochs without a better pairwise AUC on val after which training stops")
+    head_epochs: int = Field(
+        200, ge=1, description="times that heads alone go over all pairs, at most, before the encoder is tuned"
+    )
     batch_size: int = Field(
         64, ge=1, description="pairs per step of the optimiser, of all processes together; in seeing epochs pictures"
     )

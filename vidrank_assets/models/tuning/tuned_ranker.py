@@ -140,7 +140,7 @@ def _heads(
 ) -> Learned:
     """Heads alone, on vectors of train and val, with the loss of the tuning and the ranker's own training plan."""
     shared = {name: value for name, value in tuning.model_dump().items() if name in _LOSS}
-    plan = RankerPlan(**shared)
+    plan = RankerPlan(**shared, max_epochs=tuning.head_epochs)
     train, val = (videos.parts[part] for part in ("train", "val"))
     objective = PairObjective(vectors["train"], train.comparisons, vectors["val"], val.comparisons, plan)
     return learned(objective, plan, seed=seed, workplace=workplace)

@@ -39,13 +39,14 @@ def test_tuning_begins_with_the_heads_that_were_learned_on_the_untuned_encoder(v
 
     def remembered(objective, plan, **options):
         found = learned(objective, plan.model_copy(update={"max_epochs": 1}), **options)
-        seen.append((objective, found))
+        seen.append((objective, plan, found))
         return found
 
     learned = module.learned
     monkeypatch.setattr(module, "learned", remembered)
-    tuned_ranker(videos, model, QUICK, seed=1)
-    (_, begun), (tuning, _), (on_stored, _) = seen
+    tuned_ranker(videos, model, QUICK.model_copy(update={"head_epochs": 7}), seed=1)
+    (_, first, begun), (tuning, second, _), (on_stored, third, _) = seen
+    assert [plan.max_epochs for plan in (first, second, third)] == [7, 2, 7]
     layers = tuning.layers().state_dict()
     for name, part in begun.layers.state_dict().items():
         assert part.equal(layers[name])
