@@ -63,7 +63,7 @@ SMALL = CLIPVisionConfig(
 )  # fmt: skip
 #: Weights that know nothing are learned faster than those that are tuned.
 FROM_NOTHING = Tuning(
-    last_blocks=3, encoder_rate=3e-4, rate_decay=1.0, learning_rate=3e-4, batch_size=32, moved=3, seeing_epochs=12,
+    last_blocks=3, encoder_rate=3e-4, rate_decay=1.0, learning_rate=3e-4, batch_size=32, moved=3, seeing_epochs=20,
     seeing_rate=1e-3, head_epochs=8, max_epochs=5,
 )  # fmt: skip
 WORLDS = {"expressive": Weights(picture={**WEIGHTS.picture, "expression": 0.5}), "default": WEIGHTS}
