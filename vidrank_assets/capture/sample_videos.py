@@ -46,8 +46,8 @@ _SUBJECT_STEPS = (0.28, 0.2, 0.12, 0.04, -0.04, -0.12, -0.2, -0.28)
 _SUBJECT_WEIGHTS = {
     word: step for words in _SUBJECTS.values() for word, step in zip(words, _SUBJECT_STEPS, strict=True)
 }
-#: What counts by default.
-_COUNTS: Mapping[str, Mapping[str, float]] = {
+#: What adds to log views, and how much.
+_BY_DEFAULT: Mapping[str, Mapping[str, float]] = {
     "words": _HOOKS | _CLOSERS | _SUBJECT_WEIGHTS,
     "picture": {"warmth": 0.32, "contrast": 0.24, "face": 0.36, "clutter": -0.26, "expression": 0.0},
     "form": {"question": 0.1, "exclamation": -0.06, "digit": 0.08, "weekend": 0.1, "length": 0.06},
@@ -66,17 +66,19 @@ class Weights:
     Raises InvalidInput: one of them is not named, or another is.
     """
 
-    words: Mapping[str, float] = field(default_factory=lambda: _COUNTS["words"])
-    picture: Mapping[str, float] = field(default_factory=lambda: _COUNTS["picture"])
-    form: Mapping[str, float] = field(default_factory=lambda: _COUNTS["form"])
+    words: Mapping[str, float] = field(default_factory=lambda: dict(_BY_DEFAULT["words"]))
+    picture: Mapping[str, float] = field(default_factory=lambda: dict(_BY_DEFAULT["picture"]))
+    form: Mapping[str, float] = field(default_factory=lambda: dict(_BY_DEFAULT["form"]))
     noise_sd: float = 0.35
 
     def __post_init__(self) -> None:
-        for what, known in _COUNTS.items():
-            if wrong := sorted(known.keys() ^ getattr(self, what).keys()):
+        for what, known in _BY_DEFAULT.items():
+            given = getattr(self, what).keys()
+            if known.keys() != given:
+                missing, unknown = ", ".join(sorted(known.keys() - given)), ", ".join(sorted(given - known.keys()))
                 raise InvalidInput(
-                    f"a sample world's {what} must be the known ones, each with its weight; {', '.join(wrong)} "
-                    f"is missing or unknown. Begin with those of WEIGHTS and change what should differ."
+                    f"a sample world's {what} must be the known ones, each with its weight; missing: "
+                    f"{missing or 'none'}, unknown: {unknown or 'none'}. Begin with those of WEIGHTS."
                 )
 
 

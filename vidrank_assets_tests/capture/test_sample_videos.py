@@ -85,7 +85,18 @@ def test_an_expression_is_drawn_evenly_and_adds_what_the_weights_of_a_world_say(
     np.testing.assert_allclose(loud["log_final"], videos["log_final"] + 0.5 * expression, atol=1e-9)
 
 
-@pytest.mark.parametrize("picture", [{"warmth": 1.0}, {**WEIGHTS.picture, "smile": 0.5}])
-def test_weights_that_leave_a_part_out_or_name_one_that_is_not_there_are_refused(picture):
-    with pytest.raises(InvalidInput, match="sample world's picture must be the known ones.*(expression|smile)"):
-        Weights(picture=picture)
+@pytest.mark.parametrize("what", ["words", "picture", "form"])
+def test_weights_that_leave_something_out_or_name_what_is_not_there_are_refused(what):
+    known = getattr(WEIGHTS, what)
+    first, *others = known
+    for given, told in [
+        ({name: known[name] for name in others}, f"missing: {first}, unknown: none"),
+        ({**known, "smile": 0.5}, "missing: none, unknown: smile"),
+    ]:
+        with pytest.raises(InvalidInput, match=f"sample world's {what} must be the known ones.*{told}"):
+            Weights(**{what: given})
+
+
+def test_a_world_whose_weights_were_changed_is_no_model_for_the_next():
+    Weights().picture["warmth"] = 5.0
+    assert Weights() == WEIGHTS

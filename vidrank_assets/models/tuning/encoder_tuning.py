@@ -44,7 +44,7 @@ class Tuning(RankerPlan):
     max_epochs: int = Field(20, ge=1, description="times that training goes over all pairs, at most")
     patience: int = Field(4, ge=1, description="epochs without a better pairwise AUC on val after which training stops")
     head_epochs: int = Field(
-        200, ge=1, description="times that heads alone go over all pairs, at most, before the encoder is tuned"
+        200, ge=1, description="times that heads alone, on the untuned and on the stored vectors, go over all pairs"
     )
     batch_size: int = Field(
         64, ge=1, description="pairs per step of the optimiser, of all processes together; in seeing epochs pictures"
@@ -58,7 +58,7 @@ class Tuning(RankerPlan):
     )
     seeing_rate: float = Field(2e-3, gt=0, description="step size of AdamW for all of the encoder in those epochs")
     seeing_weight: float = Field(
-        0.3, ge=0, description="weight of what was learned in seeing epochs while pairs are learned; who won has 1"
+        0.3, ge=0, description="weight of what seeing epochs taught while pairs are learned; who won has 1"
     )
     gradient_checkpointing: bool = Field(False, description="compute activations twice to keep fewer of them")
     memory_mib: int = Field(MEMORY_MIB, ge=0, description="what decoded pictures may take in memory, of each process")
@@ -73,8 +73,8 @@ class TuningObjective(PairObjective):
     model: the folder of the encoder to begin with. start: weights of a ranker of `vectors` to begin with: heads that
     know nothing would spoil the encoder before they know something. With those of its `encoder`, if they are others
     than the folder's.
-    seen: what the encoder has learned to see before, if it has; `start` then has weights of `sight` too. It goes on
-    being learned, for from pairs alone an encoder unlearns what few of them turn on.
+    seeing: by what the encoder learned to see before, of the same videos in the same order; `start` then has the
+    weights of its `sight` too. It goes on being learned, for from pairs alone an encoder unlearns what few turn on.
 
     A picture of a step is encoded once, whatever the number of its pairs. Mixup mixes vectors, of pairs that are worked
     on at a time: partners from elsewhere in the batch would have to be encoded too.
@@ -87,7 +87,7 @@ class TuningObjective(PairObjective):
     val_pictures: NDArray[np.int64]
     model: Path
     start: dict[str, Tensor]
-    seen: SeeingObjective | None = None
+    seeing: SeeingObjective | None = None
 
     heavy = True
 
@@ -96,21 +96,21 @@ class TuningObjective(PairObjective):
         self._piece: Mapping[str, Tensor] | None = None
 
     def layers(self) -> Layers:
-        """A ranker of the vectors, with the encoder as its part `encoder`, and what is read off it as `sight`."""
+        """A ranker of the vectors, with the encoder as its part `encoder`; where it goes on seeing, with `sight`."""
         layers = super().layers()
         layers.encoder = vision_model(self.model)
-        if self.seen:
-            layers.sight = read_outs(layers.encoder, self.seen.stored.shape[1])
+        if self.seeing:
+            layers.sight = read_outs(layers.encoder, self.seeing.stored.shape[1])
         restore_weights(layers, self.start)
         if self.plan.gradient_checkpointing:
             keep_fewer_activations(layers.encoder)
         return layers
 
     def groups(self, layers: Layers) -> list[dict[str, Any]]:
-        """One of body and heads, one of what is read off the encoder, and one for each block that is trained."""
+        """One of body and heads, one for each block that is trained, and one of `sight` where there is one."""
         plan = self.plan
         groups = super().groups(layers)
-        if self.seen:
+        if self.seeing:
             groups.append({"params": list(layers.sight.parameters()), "lr": plan.learning_rate, "name": "sight"})
         return groups + trained_groups(
             layers.encoder, last_blocks=plan.last_blocks, rate=plan.encoder_rate, decay=plan.rate_decay
@@ -119,14 +119,15 @@ class TuningObjective(PairObjective):
     def losses(self, layers: Layers, batch: Batch) -> Mapping[str, Tensor]:
         """Those of `PairObjective`, on vectors that the encoder gives to the pictures of these pairs now.
 
-        With `seeing`, the mean error of the pair's two pictures, where the encoder has learned to see before.
+        Where the encoder goes on seeing also `seeing`: the sum of both errors of a picture, as the mean of the pair's.
         """
         import torch
 
         device = batch.whole.device
         known, own = super()._on(device), batch.whole[batch.own]
         videos, pairs = known["pairs"][own].unique(return_inverse=True)
-        pixels = torch.from_numpy(self.pixels.of(self.pictures[videos.cpu().numpy()])).to(device)
+        numbers = videos.cpu().numpy()
+        pixels = torch.from_numpy(self.pixels.of(self.pictures[numbers])).to(device)
         if self.plan.moved:
             of_batch = known["pairs"][batch.whole].unique()
             drawn = moves(len(of_batch), self.plan.moved, batch.generator)
@@ -138,10 +139,10 @@ class TuningObjective(PairObjective):
         self._piece = {**some, "vectors": torch.cat([image, text], dim=1), "pairs": pairs}
         every = torch.arange(len(pairs), device=device)
         terms = super().losses(layers, Batch(every, slice(0, len(pairs)), batch.generator))
-        if not self.seen:
+        if not self.seeing:
             return terms
-        stored = torch.from_numpy(self.seen.stored[videos.cpu().numpy()]).to(device)
-        patches, vectors = self.seen.sight.errors(layers.sight, outputs, pixels, stored)
+        stored = torch.from_numpy(self.seeing.stored[numbers]).to(device)
+        patches, vectors = self.seeing.sight.errors(layers.sight, outputs, pixels, stored)
         return {**terms, "seeing": self.plan.seeing_weight * (patches + vectors)[pairs].mean(dim=1)}
 
     def score(self, layers: Layers) -> float:
@@ -161,7 +162,7 @@ class TuningObjective(PairObjective):
         digest = sha256(super()._digest().encode())
         digest.update(weights(str(self.model), setting=SETTING).identity.encode())
         digest.update(self.pixels.identity.encode())
-        digest.update(self.seen.identity.encode() if self.seen else b"")
+        digest.update(self.seeing.identity.encode() if self.seeing else b"")
         for array in (self.pictures, self.val_pictures, *(self.start[name].numpy() for name in sorted(self.start))):
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()

@@ -14,7 +14,7 @@ _LEAST_DEVIATION = 1e-4
 
 
 class Scale(NamedTuple):
-    """Mean and standard deviation of columns; one that hardly varies, or of no rows, is left as it is."""
+    """Mean and standard deviation of columns: 1 of one that hardly varies, and 0 and 1 of no rows."""
 
     mean: Tensor
     deviation: Tensor
@@ -27,7 +27,7 @@ class Scale(NamedTuple):
         deviation = ((rows - mean).square().sum(dim=0) / n_rows).sqrt()
         return cls(mean, deviation.where(deviation > _LEAST_DEVIATION, 1.0))
 
-    def less(self, rows: Tensor) -> Tensor:
+    def standardised(self, rows: Tensor) -> Tensor:
         """The rows in units of the deviation, about the mean."""
         return (rows - self.mean.to(rows.device)) / self.deviation.to(rows.device)
 
@@ -45,6 +45,7 @@ class Sight:
 
     `patches`: the `patch_measures` of each patch, as a linear function of what the encoder's last block makes of the
     patch. `vectors`: the vector that the store holds of the picture, as one of the encoder's own vector.
+    patch: the side of a patch in pixels.
     """
 
     patch: int
@@ -73,8 +74,8 @@ class Sight:
         vector = unit(outputs)
         patches = answers["patches"](outputs.last_hidden_state[:, 1:])  # the first is of the whole
         vectors = answers["vectors"](vector * vector.shape[1] ** 0.5)
-        measures = self.of_patches.less(patch_measures(pixels, self.patch))
-        error = (vectors - self.of_vectors.less(stored)).square().sum(dim=1) / max(1, stored.shape[1])
+        measures = self.of_patches.standardised(patch_measures(pixels, self.patch))
+        error = (vectors - self.of_vectors.standardised(stored)).square().sum(dim=1) / max(1, stored.shape[1])
         return Errors((patches - measures).square().mean(dim=(1, 2)), error * _known(stored))
 
 

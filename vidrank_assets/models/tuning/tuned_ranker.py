@@ -83,16 +83,16 @@ def tuned_ranker(
     Raises EncoderUnavailable: the folder has no CLIP model. InvalidInput: it has fewer blocks than are to be trained.
     """
     assert_has_blocks(vision_configuration(model), tuning.last_blocks)
-    seen = _seen(videos, model, tuning, seed=seed, workplace=workplace and workplace / "seeing")
-    encoder = seen.layers["encoder"] if seen else vision_model(model)
+    taught = _taught(videos, model, tuning, seed=seed, workplace=workplace and workplace / "seeing")
+    encoder = taught.layers["encoder"] if taught else vision_model(model)
     untuned = _vectors(videos, encoder)
     begun = _heads(videos, untuned, tuning, seed=seed, workplace=workplace and workplace / "heads")
     train, val = (videos.parts[part] for part in ("train", "val"))
     objective = TuningObjective(
         untuned["train"], train.comparisons, untuned["val"], val.comparisons, tuning,
         pixels=videos.pixels, pictures=train.pictures, val_pictures=val.pictures, model=model,
-        start={**begun.layers.state_dict(), **(seen.layers.state_dict() if seen else {})},
-        seen=seen.objective if seen else None,
+        start={**begun.layers.state_dict(), **(taught.layers.state_dict() if taught else {})},
+        seeing=taught.objective if taught and tuning.seeing_weight else None,
     )  # fmt: skip
     place = workplace and workplace / ENCODER
     layers, curve, facts = learned(objective, tuning, seed=seed, workplace=place)
@@ -104,19 +104,19 @@ def tuned_ranker(
     told = {"model": weights(str(model), setting=SETTING).identity, "val_pairwise_auc_of_training": facts["score"]}
     kept = {name: fact for name, fact in facts.items() if name != "score"}
     of_pairs = {f"{part}_pairs": len(each.comparisons.pairs) for part, each in videos.parts.items()}
-    every = {**told, **(seen.facts if seen else {}), **kept, **of_pairs, **videos.left_out}
+    every = {**told, **(taught.facts if taught else {}), **kept, **of_pairs, **videos.left_out}
     return TunedRanker(layers, videos.pixels.processor, scores, curve, every, place and place / EVENTS)
 
 
-class _Seen(NamedTuple):
-    """What an encoder was asked while it learned to see, its `encoder` and `sight` after it, and how well it does."""
+class _Taught(NamedTuple):
+    """By what an encoder learned to see, its `encoder` and `sight` after it, and how well it does."""
 
     objective: SeeingObjective
     layers: Layers
     facts: Facts
 
 
-def _seen(videos: Pictured, model: Path, tuning: Tuning, *, seed: int, workplace: Path | None) -> _Seen | None:
+def _taught(videos: Pictured, model: Path, tuning: Tuning, *, seed: int, workplace: Path | None) -> _Taught | None:
     if not tuning.seeing_epochs:
         return None
     shared = {name: value for name, value in tuning.model_dump().items() if name in Seeing.model_fields}
@@ -127,7 +127,7 @@ def _seen(videos: Pictured, model: Path, tuning: Tuning, *, seed: int, workplace
     objective = SeeingObjective(stored, val_stored, plan, videos.pixels, train.pictures, val.pictures, model)
     layers, _, facts = learned(objective, plan, seed=seed, workplace=workplace)
     told = {"val_error_of_seeing": -float(facts["score"]), "best_epoch_of_seeing": facts["best_epoch"]}
-    return _Seen(objective, layers, told)
+    return _Taught(objective, layers, told)
 
 
 def _on_stored(videos: Pictured, tuning: Tuning, *, seed: int, workplace: Path | None) -> Scores:
@@ -138,7 +138,7 @@ def _on_stored(videos: Pictured, tuning: Tuning, *, seed: int, workplace: Path |
 def _heads(
     videos: Pictured, vectors: Mapping[str, Vectors], tuning: Tuning, *, seed: int, workplace: Path | None
 ) -> Learned:
-    """Heads alone, on vectors of train and val, with the loss of the tuning and the ranker's own training plan."""
+    """Heads alone, on vectors of train and val, with the loss of the tuning; else as `pairwise_ranker` is trained."""
     shared = {name: value for name, value in tuning.model_dump().items() if name in _LOSS}
     plan = RankerPlan(**shared, max_epochs=tuning.head_epochs)
     train, val = (videos.parts[part] for part in ("train", "val"))

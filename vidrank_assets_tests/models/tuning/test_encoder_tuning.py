@@ -46,8 +46,8 @@ def heads(videos, model):
 
 
 @pytest.fixture(scope="module")
-def seen(videos, model):
-    """What the encoder was asked while it learned to see: patches, and how bright the whole is."""
+def seeing(videos, model):
+    """By what an encoder learns to see: patches, and how bright the whole is."""
     train, val = videos.parts["train"], videos.parts["val"]
     plan = Seeing(learning_rate=1e-3, moved=0, gradient_checkpointing=False)
     stored = [videos.pixels.of(part.pictures).mean(axis=(1, 2, 3))[:, None].astype(np.float32) for part in (train, val)]
@@ -60,12 +60,12 @@ def objective(videos, model, heads):
     torch.manual_seed(3)
     start = heads.layers().state_dict()
 
-    def made(seen=None, **settings):
+    def made(seeing=None, **settings):
         return TuningObjective(
             heads.vectors, heads.comparisons, heads.val_vectors, heads.val_comparisons,
             PLAIN.model_copy(update=settings),
             pixels=videos.pixels, pictures=videos.parts["train"].pictures, val_pictures=videos.parts["val"].pictures,
-            model=model, start={**start, **(seen.layers().state_dict() if seen else {})}, seen=seen,
+            model=model, start={**start, **(seeing.layers().state_dict() if seeing else {})}, seeing=seeing,
         )  # fmt: skip
 
     return made
@@ -98,8 +98,8 @@ def test_a_picture_of_a_step_is_encoded_once_however_many_pairs_it_is_in(objecti
 
 @pytest.mark.parametrize("moved", [0, 3])
 @pytest.mark.parametrize("kept", [False, True])
-def test_a_batch_in_pieces_has_the_losses_of_the_whole(objective, seen, kept, moved):
-    tuned = objective(seen if kept else None, moved=moved)
+def test_a_batch_in_pieces_has_the_losses_of_the_whole(objective, seeing, kept, moved):
+    tuned = objective(seeing if kept else None, moved=moved)
     layers = tuned.layers().eval()
     whole = tuned.losses(layers, batch(*range(8)))
     pieces = [tuned.losses(layers, Batch(torch.arange(8), own, generator(0))) for own in (slice(0, 3), slice(3, 8))]
@@ -107,25 +107,55 @@ def test_a_batch_in_pieces_has_the_losses_of_the_whole(objective, seen, kept, mo
         torch.testing.assert_close(torch.cat([each[name] for each in pieces]), terms, atol=1e-5, rtol=1e-4)
 
 
-def test_what_was_learned_to_be_seen_is_kept_by_the_mean_error_of_a_pairs_two_pictures(objective, seen, heads):
-    tuned = objective(seen, seeing_weight=0.5)
+def test_what_was_learned_to_be_seen_is_kept_by_the_mean_error_of_a_pairs_two_pictures(objective, seeing, heads):
+    tuned = objective(seeing, seeing_weight=0.5)
     layers = tuned.layers().eval()
     by_itself = torch.nn.ModuleDict({"encoder": layers.encoder, "sight": layers.sight})
     with torch.no_grad():
         found = tuned.losses(layers, batch(0, 5))["seeing"]
         videos = torch.from_numpy(heads.comparisons.pairs[[0, 5]]).flatten()
-        errors = seen.losses(by_itself, Batch(videos, slice(0, 4), generator(0)))
+        errors = seeing.losses(by_itself, Batch(videos, slice(0, 4), generator(0)))
     of_pictures = (errors["patches"] + errors["vectors"]).view(2, 2)
     torch.testing.assert_close(found, 0.5 * of_pictures.mean(dim=1), atol=1e-5, rtol=1e-4)
 
 
-def test_an_encoder_keeps_more_of_what_it_has_learned_to_see_the_more_that_counts(objective, seen):
-    left = []
-    for weight in (0, 3):
-        tuned = objective(seen, seeing_weight=weight, last_blocks=None, learning_rate=3e-3)
-        layers = learned(tuned, tuned.plan, seed=1, workplace=None).layers
+def test_seeing_teaches_the_blocks_that_are_trained_and_no_other(objective, seeing):
+    tuned = objective(seeing)
+    layers = tuned.layers()
+    tuned.groups(layers)
+    tuned.losses(layers, batch(0, 5))["seeing"].sum().backward()
+    first, last = layers.encoder.vision_model.encoder.layers
+    taught = [last.mlp.fc1, layers.encoder.visual_projection, layers.sight["patches"], layers.sight["vectors"]]
+    assert all(part.weight.grad.abs().max() > 0 for part in taught)
+    assert first.mlp.fc1.weight.grad is None
+
+
+def test_pictures_that_are_moved_are_measured_where_they_are_then(objective, seeing):
+    found = []
+    for moved in (0, 4):
+        tuned = objective(seeing, moved=moved)
+        layers = tuned.layers().eval()
+        for weight in layers.sight.parameters():
+            torch.nn.init.zeros_(weight)
         with torch.no_grad():
-            left.append(seen.score(torch.nn.ModuleDict({"encoder": layers.encoder, "sight": layers.sight})))
+            found.append(tuned.losses(layers, batch(0, 5))["seeing"])
+    assert not torch.equal(*found)
+
+
+def test_an_encoder_that_goes_on_seeing_keeps_more_of_what_it_has_learned_to_see(objective, seeing):
+    """Both begin with what was learned to be seen, and are asked by the same read-outs after it."""
+    plan = seeing.plan.model_copy(update={"max_epochs": 12, "batch_size": 16, "learning_rate": 5e-3})
+    taught = learned(replace(seeing, plan=plan), plan, seed=1, workplace=None).layers.state_dict()
+    left = []
+    for kept in (None, seeing):
+        tuned = objective(kept, seeing_weight=3, last_blocks=None)
+        tuned = replace(tuned, start={**tuned.start, **taught})
+        encoder = learned(tuned, tuned.plan, seed=1, workplace=None).layers.encoder
+        asked = seeing.layers()
+        asked.load_state_dict(taught)
+        asked["encoder"] = encoder
+        with torch.no_grad():
+            left.append(seeing.score(asked.eval()))
     assert left[0] < left[1]
 
 
@@ -165,8 +195,8 @@ def test_only_the_blocks_asked_for_are_learned_each_at_its_rate(objective):
     assert rates == {"ranker": 1e-4, "block 2": 3e-3, "block 1": 1.5e-3, "before the blocks": 0.75e-3}
 
 
-def test_what_is_read_off_the_encoder_is_learned_at_the_rate_of_the_heads(objective, seen):
-    tuned = objective(seen)
+def test_what_is_read_off_the_encoder_is_learned_at_the_rate_of_the_heads(objective, seeing):
+    tuned = objective(seeing)
     groups = {group["name"]: group for group in tuned.groups(tuned.layers())}
     assert groups["sight"]["lr"] == groups["ranker"]["lr"] == 1e-4
     assert len(groups["sight"]["params"]) == 4
@@ -183,7 +213,7 @@ def test_from_pixels_it_is_learned_that_the_brighter_picture_wins(objective, vid
     assert share_in_order(test.comparisons, ranks) > 0.85
 
 
-def test_a_tuning_that_was_stopped_is_not_taken_for_one_of_other_inputs(objective, seen, tmp_path):
+def test_a_tuning_that_was_stopped_is_not_taken_for_one_of_other_inputs(objective, seeing, tmp_path):
     tuned, asked = objective(), objective()
     assert tuned.identity == asked.identity
     other_start = {name: part + 1 if part.is_floating_point() else part for name, part in tuned.start.items()}
@@ -192,5 +222,5 @@ def test_a_tuning_that_was_stopped_is_not_taken_for_one_of_other_inputs(objectiv
     save.visual_projection.weight.data += 0.1
     save.save_pretrained(tmp_path)
     others = [replace(tuned, start=other_start), replace(tuned, pictures=moved), replace(tuned, model=tmp_path)]
-    others += [replace(tuned, seen=seen), replace(tuned, seen=replace(seen, stored=seen.stored + 1))]
+    others += [replace(tuned, seeing=seeing), replace(tuned, seeing=replace(seeing, stored=seeing.stored + 1))]
     assert len({tuned.identity, *(each.identity for each in others)}) == 6

@@ -30,9 +30,10 @@ def answers():
 
 
 def outputs(n_pictures):
-    return SimpleNamespace(
-        image_embeds=torch.ones(n_pictures, D_VECTOR), last_hidden_state=torch.ones(n_pictures, 1 + 4, D_HIDDEN)
-    )
+    """An encoder's: a vector of the whole, and one of each of four patches, after one that is of no patch."""
+    made = torch.Generator().manual_seed(0)
+    hidden = torch.randn(n_pictures, 1 + 4, D_HIDDEN, generator=made)
+    return SimpleNamespace(image_embeds=torch.randn(n_pictures, D_VECTOR, generator=made), last_hidden_state=hidden)
 
 
 def zeroed(answers):
@@ -41,13 +42,13 @@ def zeroed(answers):
     return answers
 
 
-def test_a_scale_brings_rows_to_mean_0_and_deviation_1_but_for_what_does_not_vary():
+def test_a_scale_brings_rows_to_mean_0_and_deviation_1_and_centres_what_does_not_vary():
     scale = Scale.of(torch.tensor([[1.0, 7.0], [3.0, 7.0]]))
-    assert scale.less(torch.tensor([[4.0, 7.0]])).tolist() == [[2.0, 0.0]]
+    assert scale.standardised(torch.tensor([[4.0, 7.0]])).tolist() == [[2.0, 0.0]]
 
 
 def test_a_scale_of_no_rows_leaves_them_as_they_are():
-    assert Scale.of(torch.empty(0, 2)).less(torch.tensor([[3.0, 4.0]])).tolist() == [[3.0, 4.0]]
+    assert Scale.of(torch.empty(0, 2)).standardised(torch.tensor([[3.0, 4.0]])).tolist() == [[3.0, 4.0]]
 
 
 def test_the_error_of_who_says_the_mean_of_everything_is_the_variance(sight, answers, pixels):
@@ -57,6 +58,18 @@ def test_the_error_of_who_says_the_mean_of_everything_is_the_variance(sight, ans
     assert float(found.vectors.mean()) == pytest.approx(1 / 2)
     varies = patch_measures(torch.from_numpy(pixels), PATCH).flatten(0, 1).std(dim=0) > 1e-4
     assert float(found.patches.mean()) == pytest.approx(int(varies.sum()) / N_MEASURES, abs=1e-5)
+
+
+def test_what_is_told_of_a_patch_is_read_at_its_place(sight, answers, pixels):
+    """Where the answer is what is told in the first of its numbers, and that is the measure, there is no error."""
+    told = outputs(3)
+    measures = sight.of_patches.standardised(patch_measures(torch.from_numpy(pixels), PATCH))
+    told.last_hidden_state[:, 0] = torch.nan
+    told.last_hidden_state[:, 1:] = measures[..., :D_HIDDEN]
+    with torch.no_grad():
+        zeroed(answers)["patches"].weight[:D_HIDDEN] = torch.eye(D_HIDDEN)
+        found = sight.errors(answers, told, torch.from_numpy(pixels), torch.from_numpy(STORED)).patches
+    torch.testing.assert_close(found, measures[..., D_HIDDEN:].square().sum(dim=-1).mean(dim=-1) / N_MEASURES)
 
 
 def test_an_error_is_of_the_vectors_direction_and_not_of_its_length(sight, answers, pixels):

@@ -3,9 +3,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.vectors import Vectors
+from vidrank_assets.models.ranking.ranker_layers import vector_ranker
 from vidrank_assets.models.tuning import tuned_ranker as module
 from vidrank_assets.models.tuning.encoder_tuning import Tuning
 from vidrank_assets.models.tuning.pictured_videos import pictured
@@ -70,7 +72,7 @@ def test_an_encoder_that_shall_see_first_is_begun_with_what_it_has_learned_to_se
     assert plan.model_dump().items() >= expected.items()
     assert found.facts["val_error_of_seeing"] == -saw.facts["score"]
     layers = tuning.layers().state_dict()
-    assert tuning.seen is asked
+    assert tuning.seeing is asked
     for name, part in saw.layers.state_dict().items():
         assert part.equal(layers[name])
     for name, part in begun.layers.state_dict().items():
@@ -90,16 +92,34 @@ def test_scores_are_of_the_videos_of_val_and_test_by_each_who_ranks_them(ranker,
 
 
 def test_a_saved_folder_has_the_encoder_the_heads_the_curve_and_the_event_files(ranker, tmp_path):
-    from safetensors.torch import load_file
-
     ranker.save(tmp_path)
     names = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
     assert {f"encoder/{name}" for name in ("config.json", "model.safetensors", "preprocessor_config.json")} <= names
     assert any(name.startswith("tensorboard/events") for name in names)
-    heads = load_file(tmp_path / "heads" / "ranker.safetensors")
-    assert heads and not any(name.startswith("encoder") for name in heads)
     assert json.loads((tmp_path / "heads" / "vectors.json").read_text()) == {"image": 12, "text": 2}
+    vector_ranker({"image": 12, "text": 2}).load_state_dict(load_file(tmp_path / "heads" / "ranker.safetensors"))
     assert len(json.loads((tmp_path / "curve.json").read_text())) == 2
+
+
+def test_of_an_encoder_that_goes_on_seeing_no_more_is_saved_than_of_another(ranker, videos, model, tmp_path):
+    seeing = tuned_ranker(videos, model, QUICK.model_copy(update={"seeing_epochs": 1}), seed=1)
+    assert {"sight.patches.weight", "sight.vectors.weight"} <= seeing.layers.state_dict().keys()
+    names = []
+    for each in (ranker, seeing):
+        folder = tmp_path / str(len(names))
+        folder.mkdir()
+        each.save(folder)
+        names.append(
+            [{*load_file(folder / file)} for file in ("encoder/model.safetensors", "heads/ranker.safetensors")]
+        )
+    assert names[0] == names[1]
+
+
+def test_seeing_without_weight_is_not_gone_on_with(videos, model):
+    given = {"seeing_epochs": 1, "seeing_weight": 0}
+    found = tuned_ranker(videos, model, QUICK.model_copy(update=given), seed=1)
+    assert "seeing" not in found.curve[0].losses
+    assert not hasattr(found.layers, "sight")
 
 
 def test_the_same_seed_gives_the_same_encoder_to_the_bit(ranker, videos, model):
