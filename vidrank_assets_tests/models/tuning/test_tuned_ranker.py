@@ -9,7 +9,7 @@ from vidrank_assets.errors import InvalidInput
 from vidrank_assets.features.vectors import Vectors
 from vidrank_assets.models.ranking.ranker_layers import vector_ranker
 from vidrank_assets.models.tuning import tuned_ranker as module
-from vidrank_assets.models.tuning.encoder_tuning import Tuning
+from vidrank_assets.models.tuning.encoder_tuning import Tuning, TuningObjective
 from vidrank_assets.models.tuning.pictured_videos import pictured
 from vidrank_assets.models.tuning.tuned_ranker import tuned_ranker
 from vidrank_assets.models.tuning.vision_model import encoded_by
@@ -126,6 +126,28 @@ def test_the_same_seed_gives_the_same_encoder_to_the_bit(ranker, videos, model):
     again = tuned_ranker(videos, model, QUICK, seed=1).layers.encoder.state_dict()
     for name, part in ranker.layers.encoder.state_dict().items():
         assert torch.equal(part, again[name])
+
+
+def test_a_tuning_that_goes_on_seeing_comes_to_the_same_bits_after_it_was_stopped(videos, model, tmp_path, monkeypatch):
+    tuning = QUICK.model_copy(update={"seeing_epochs": 1, "max_epochs": 3})
+    whole = tuned_ranker(videos, model, tuning, seed=1)
+    scores = []
+
+    def stopped(objective, layers):
+        scores.append(score(objective, layers))
+        if len(scores) == 2:
+            raise InterruptedError
+        return scores[-1]
+
+    score = TuningObjective.score
+    with monkeypatch.context() as in_the_second_epoch, pytest.raises(InterruptedError):
+        in_the_second_epoch.setattr(TuningObjective, "score", stopped)
+        tuned_ranker(videos, model, tuning, seed=1, workplace=tmp_path)
+    found = tuned_ranker(videos, model, tuning, seed=1, workplace=tmp_path)
+    assert found.facts["resumed_from_epoch"] == 2
+    assert [epoch.losses for epoch in found.curve] == [epoch.losses for epoch in whole.curve]
+    for name, part in whole.layers.state_dict().items():
+        assert torch.equal(part, found.layers.state_dict()[name])
 
 
 def test_blocks_that_are_not_there_are_refused_before_the_heads_are_trained(videos, model, monkeypatch):
