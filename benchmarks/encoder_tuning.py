@@ -1,7 +1,7 @@
 """Tuning an image encoder from pixels: what it finds on the sample world, and what it costs with ViT-L/14.
 
-`sample_world` trains the three blocks of a small vision model of random weights with the ranker on a large sample
-world on the CPU or GPU (phase 2), and prints its pairwise AUC on test pairs beside heads alone on the default vectors,
+`sample_world` trains a small vision model of random weights with the ranker on a large sample world on the CPU or GPU,
+all of it or its last blocks, and prints its pairwise AUC on test pairs beside heads alone on the default vectors,
 `thumbnail_statistics` and `title_ngrams` (phase 1), on the untuned model's, and beside what the world says that
 picture, title and form are worth. The model learns to see before, from the pictures alone, and goes on with it. All
 heads that are alone are trained for 8 epochs, the last two averaged.
@@ -13,7 +13,7 @@ With `--world default` they tell almost all that pictures are worth, and little 
 gradient checkpointing, and prints pictures a second and the highest memory. ViT-L/14 on a GPU; without one a small
 model of three blocks, unless `--large` asks for ViT-L/14, in fp32 and for one step.
 
-    python benchmarks/encoder_tuning.py sample_world [--world default] [--channels 400] [--days 180] [--epochs 5]
+    python benchmarks/encoder_tuning.py sample_world [--world default] [--last-blocks 3] [--channels 400] [--days 180]
     python benchmarks/encoder_tuning.py speed [--pairs 32] [--steps 10] [--large]
 """
 
@@ -65,7 +65,7 @@ SMALL = CLIPVisionConfig(
 #: Weights that know nothing are learned faster than those that are tuned. Heads of eight epochs, the last two averaged,
 #: rank the expressive world's test pairs by the stored vectors better than heads that stop by val: 0.826, not 0.824.
 FROM_NOTHING = Tuning(
-    last_blocks=3, encoder_rate=3e-4, rate_decay=1.0, learning_rate=3e-4, batch_size=32, moved=3, seeing_epochs=20,
+    last_blocks=None, encoder_rate=3e-4, rate_decay=1.0, learning_rate=3e-4, batch_size=32, moved=3, seeing_epochs=20,
     seeing_rate=1e-3, head_epochs=8, max_epochs=5,
 )  # fmt: skip
 WORLDS = {"expressive": Weights(picture={**WEIGHTS.picture, "expression": 0.5}), "default": WEIGHTS}
@@ -260,7 +260,7 @@ def main() -> None:
     world.add_argument("--world", choices=WORLDS, default="expressive")
     world.add_argument("--channels", type=int, default=400)
     world.add_argument("--days", type=int, default=180)
-    world.add_argument("--epochs", type=int, default=FROM_NOTHING.max_epochs)
+    world.add_argument("--last-blocks", type=int)
     steps = commands.add_parser("speed")
     steps.add_argument("--pairs", type=int, default=32)
     steps.add_argument("--steps", type=int, default=10)
@@ -269,7 +269,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         if asked.command == "sample_world":
             made = sample_world(asked.channels, asked.days, WORLDS[asked.world])
-            find(made, FROM_NOTHING.model_copy(update={"max_epochs": asked.epochs}), Path(folder))
+            find(made, FROM_NOTHING.model_copy(update={"last_blocks": asked.last_blocks}), Path(folder))
         else:
             speed(asked.pairs, asked.steps, large=asked.large, folder=Path(folder))
 

@@ -1,6 +1,6 @@
 """From pixels the graph learns what drives the sample world's views, with a vision model that knew nothing before.
 
-How it compares with the default vectors takes more pictures and half an hour: benchmarks/encoder_tuning.py tells it.
+How it compares with the default vectors takes more pictures and most of an hour: benchmarks/encoder_tuning.py tells it.
 """
 
 import json
